@@ -1,0 +1,88 @@
+"""The engine, the session and the one place that commits."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Depends
+from sqlalchemy import DateTime, Engine, Enum, MetaData, Numeric, create_engine
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from backend.core.settings import settings
+
+
+class Model(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_N_label)s",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "pk": "%(table_name)s_pkey",
+        }
+    )
+    type_annotation_map = {
+        # Store what the code says ("queued"), not the member's name ("QUEUED").
+        StrEnum: Enum(
+            StrEnum, native_enum=False, values_callable=lambda kind: [item.value for item in kind]
+        ),
+        datetime: DateTime(timezone=True),
+        Decimal: Numeric(20, 8),
+        dict[str, Any]: JSONB,
+        list[str]: JSONB,
+        list[dict[str, Any]]: JSONB,
+    }
+
+
+def _to_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+@cache
+def engine() -> Engine:
+    """The pool of this process. Raises `InvalidInput` when DATABASE_URL is not set."""
+    settings().require("database_url")
+    return create_engine(
+        settings().database_url,
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+        connect_args={"connect_timeout": 5, "application_name": "glassbox"},
+    )
+
+
+def new_session() -> Session:
+    return Session(engine(), expire_on_commit=False)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """A session that commits when the block ends, and rolls back when it raises."""
+    with new_session() as session:
+        with session.begin():
+            yield session
+        # Not SQLAlchemy's after_commit event: that one also fires when a savepoint is released.
+        for call in session.info.pop("after_commit", ()):
+            call()
+
+
+def after_commit(session: Session, call: Callable[[], object]) -> None:
+    """Do something only once the rows it needs are visible to others."""
+    session.info.setdefault("after_commit", []).append(call)
+
+
+def session_for_request() -> Iterator[Session]:
+    with transaction() as session:
+        yield session
+
+
+# scope="function": commit before the response leaves, so the page we redirect to sees the row.
+SessionDep = Annotated[Session, Depends(session_for_request, scope="function")]
