@@ -1,0 +1,1 @@
+"""How one execution runs, without a database."""

@@ -1,0 +1,43 @@
+"""How an execution can end, and how a step says so."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+
+class Outcome(StrEnum):
+    ORDERED = "ordered"  #: orders went to the broker
+    OBSERVED = "observed"  #: a signal passed every check, and the mode sends no orders
+    HELD = "held"  #: nothing to do: no signal, or one too weak to act on
+    BLOCKED = "blocked"  #: a limit on data, money or risk forbade it
+    REJECTED = "rejected"  #: a person said no
+    EXPIRED = "expired"  #: nobody said yes in time
+    SKIPPED = "skipped"  #: it should not run: closed, late, halted, duplicate, no budget
+    FAILED = "failed"  #: something broke; the record says what
+
+
+class Ends(Exception):
+    """
+    Raised by a step that ends the execution on purpose; `found` is what it found all the same.
+
+    `code` is the reason that lists and statistics count by, `sentence` the one for a person.
+    """
+
+    def __init__(
+        self, outcome: Outcome, code: str, sentence: str, *, found: BaseModel | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.outcome = outcome
+        self.code = code
+        self.sentence = sentence
+        self.found = found
+
+
+class NotNeeded(Exception):
+    """Raised by a step that this strategy does not ask for; the execution goes on with `found`."""
+
+    def __init__(self, code: str, sentence: str, *, found: BaseModel) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.found = found

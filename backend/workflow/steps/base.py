@@ -1,0 +1,159 @@
+"""What a step is: a name, the facts it asks for, the facts it finds, and a function."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from backend.analysis.base import Analyst, Budget, Usage
+from backend.brokers.base import Broker, Contract, Quote
+from backend.charts import Renderer
+from backend.core.clock import Clock
+from backend.core.registry import Registry
+from backend.core.values import Bars, Timeframe
+from backend.storage.base import Artifact, Storage
+
+
+class StepData(BaseModel):
+    """Base of every step's `Input` and `Output`; field names are fact names."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class ArtifactRef(BaseModel):
+    """A fact that is too big for a record: where its bytes lie."""
+
+    model_config = ConfigDict(frozen=True)
+
+    sha256: str
+    content_type: str
+    size: int
+
+
+class FetchedBars(Protocol):
+    """`bars` were closed at the moment asked for; `fetched` counts those that were not cached."""
+
+    @property
+    def bars(self) -> Bars: ...
+    @property
+    def is_delayed(self) -> bool: ...
+    @property
+    def cache_hit(self) -> bool: ...
+    @property
+    def fetched(self) -> int: ...
+    @property
+    def was_readjusted(self) -> bool: ...
+
+
+class MarketData(Protocol):
+    """Contracts and bars, cached; raises what `Broker` raises, and `InvalidInput` for symbols."""
+
+    def resolve(self, symbol: str) -> Contract: ...
+
+    def bars(
+        self, contract: Contract, timeframe: Timeframe, count: int, as_of: datetime
+    ) -> FetchedBars: ...
+
+    def quote(self, contract: Contract) -> Quote: ...
+
+
+class Journal(Protocol):
+    """What this engine did before, as far as limits ask."""
+
+    def orders_since(self, strategy_id: int, account: str, since: datetime) -> int:
+        """Orders, or in mode observe the plans that would have been orders."""
+        ...
+
+
+@dataclass
+class Notes:
+    """What a step leaves behind beside its facts; the engine starts a new one for every step."""
+
+    artifacts: list[Artifact] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """Everything a step may reach outside itself."""
+
+    clock: Clock
+    broker: Broker
+    market: MarketData
+    storage: Storage
+    renderer: Renderer | None
+    """None where charts are switched off; a strategy may go on with numbers only."""
+    analyst: Analyst
+    budget: Budget
+    journal: Journal
+    notes: Notes = field(default_factory=Notes)
+
+    def keep(self, name: str, data: bytes, content_type: str) -> ArtifactRef:
+        """Put bytes into storage and into this step's record."""
+        sha256 = self.storage.put(data)
+        self.notes.artifacts.append(
+            Artifact(name=name, sha256=sha256, content_type=content_type, size=len(data))
+        )
+        return ArtifactRef(sha256=sha256, content_type=content_type, size=len(data))
+
+    def keep_json(self, name: str, document: Any) -> ArtifactRef:
+        """The same document always gives the same bytes, so it is kept once."""
+        data = orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+        return self.keep(name, data, "application/json")
+
+    def load_json(self, ref: ArtifactRef) -> Any:
+        return orjson.loads(self.storage.get(ref.sha256))
+
+    def load_bars(self, ref: ArtifactRef) -> Bars:
+        return Bars.from_json(self.load_json(ref))
+
+    def note(self, sentence: str, **details: Any) -> None:
+        """A line for the record's log."""
+        self.notes.lines.append({"at": self.clock.now().isoformat(), "note": sentence, **details})
+
+    def spend(self, usage: Usage) -> None:
+        self.notes.tokens += usage.input_tokens + usage.output_tokens
+        self.notes.cost_usd += usage.cost_usd
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    name: str
+    input: type[StepData]
+    output: type[StepData]
+    run: Callable[[Any, Tools], StepData]
+
+    @property
+    def needs(self) -> set[str]:
+        return {name for name, field in self.input.model_fields.items() if field.is_required()}
+
+    @property
+    def finds(self) -> set[str]:
+        return set(self.output.model_fields)
+
+
+steps: Registry[Step] = Registry("step")
+
+In = TypeVar("In", bound=StepData)
+Out = TypeVar("Out", bound=StepData)
+
+Facts = Mapping[str, Any]
+"""Fact name -> JSON value; what lineage keeps and the next steps ask for."""
+
+
+def step(
+    name: str, *, input: type[In], output: type[Out]
+) -> Callable[[Callable[[In, Tools], Out]], Callable[[In, Tools], Out]]:
+    """Make a function one of the steps a workflow can be made of."""
+
+    def keep(run: Callable[[In, Tools], Out]) -> Callable[[In, Tools], Out]:
+        steps.register(name)(Step(name=name, input=input, output=output, run=run))
+        return run
+
+    return keep
