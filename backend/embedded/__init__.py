@@ -1,0 +1,1 @@
+"""PostgreSQL, Redis and the supervisor behind `glassbox up`; knows only the core."""
