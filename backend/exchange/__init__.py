@@ -1,0 +1,1 @@
+"""Trading calendars, sessions and data-quality checks; pure, on the core alone."""
