@@ -1,15 +1,21 @@
 """What an indicator is: a name, parameters with defaults, and a function from bars to series."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
+from backend.core.errors import InvalidInput
 from backend.core.registry import Registry
-from backend.core.values import Bars, FloatArray
+from backend.core.values import FloatArray
+from backend.indicators import spelling
 
 Number = int | float
+
+Style = Literal["line", "histogram", "upper", "lower", "direction"]
+"""How a series is drawn; `upper` and `lower` bound a band, `direction` (+1, -1) colours a line."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +23,8 @@ class Indicator:
     """
     `compute(bars, **parameters)` gives one array per output, as long as the bars, NaN while
     warming up. `outputs` names them; the first is the main one. `warm_up(**parameters)` is how
-    many bars pass before the first value.
+    many bars pass before the first value; below zero when TA-Lib refuses the parameters, and it
+    may raise `InvalidInput` for parameters that make no sense together.
     """
 
     name: str
@@ -31,19 +38,22 @@ class Indicator:
     source: str = "TA-Lib"
     levels: tuple[float, ...] = field(default=())
     """Horizontal lines worth drawing in its pane, such as 30 and 70 for the RSI."""
+    styles: Mapping[str, Style] = field(default_factory=dict)
+    """How each output is drawn; a line where nothing is said."""
+    lowest: Mapping[str, Number] = field(default_factory=dict)
+    """The smallest value of a parameter, where that is not 1 for a whole number."""
 
 
 indicators: Registry[Indicator] = Registry("indicator")
-
-LABEL = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 class IndicatorSpec(BaseModel):
     """
     One indicator with its parameters, as a strategy asks for it.
 
-    `label` prefixes its series' names in rules: `sma_20`, or `macd`, `macd_signal`,
-    `macd_histogram` for several outputs.
+    Reads `"macd_12_26_9"` as well as `{"name": "macd", "parameters": {"slow": 30}}`; once read,
+    every parameter is there. `label` prefixes its series' names in rules: `sma_20`, or `macd`,
+    `macd_signal`, `macd_histogram` for several outputs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -51,3 +61,28 @@ class IndicatorSpec(BaseModel):
     name: str
     parameters: dict[str, Number] = {}
     label: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        """A refusal becomes pydantic's own, so that it keeps its place in a larger document."""
+        if isinstance(given, cls):
+            return given
+        try:
+            return spelling.complete(given, indicators)
+        except InvalidInput as error:
+            raise PydanticCustomError(
+                "indicator", "{message}", {"message": error.message, "field": error.field}
+            ) from error
+
+
+def parse(given: str | dict[str, Any] | IndicatorSpec) -> IndicatorSpec:
+    """
+    A spec with every parameter filled in and a label that rules can use.
+
+    Raises `UnknownName` for an indicator or a parameter that does not exist, and `InvalidInput`
+    for a value out of range or a label that is no name, each with the field and the remedy.
+    """
+    if isinstance(given, IndicatorSpec):
+        return given
+    return IndicatorSpec.model_validate(spelling.complete(given, indicators))
