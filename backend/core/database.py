@@ -30,7 +30,10 @@ class Model(DeclarativeBase):
     type_annotation_map = {
         # Store what the code says ("queued"), not the member's name ("QUEUED").
         StrEnum: Enum(
-            StrEnum, native_enum=False, values_callable=lambda kind: [item.value for item in kind]
+            StrEnum,
+            native_enum=False,
+            length=32,
+            values_callable=lambda kind: [item.value for item in kind],
         ),
         datetime: DateTime(timezone=True),
         Decimal: Numeric(20, 8),

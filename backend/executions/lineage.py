@@ -1,0 +1,259 @@
+"""
+The lineage table: append-only, hash-chained, one row per step attempt.
+
+Each record's hash covers its own content and the hash before it; the first one continues the
+execution's own `genesis`. The execution row keeps the number of records and the newest hash, so
+that a changed, removed, reordered or cut-off record is found by `verify`.
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import orjson
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from backend.core.errors import Conflict
+from backend.core.hashing import canonical_json, sha256_hex
+from backend.core.redaction import redact
+from backend.executions.models import Execution, LineageRecord, RecordStatus, Status
+from backend.storage.base import Artifact
+from backend.workflow.outcome import Outcome
+
+DOCUMENT_VERSION = 1
+
+
+class LeaseLost(Conflict):
+    """Another worker took the execution over; what this one did since does not count."""
+
+    code = "lease_lost"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What one attempt at one step has to say."""
+
+    step: str
+    attempt: int
+    status: RecordStatus
+    reason_code: str | None = None
+    reason: str | None = None
+    input: dict[str, Any] = field(default_factory=dict)
+    output: dict[str, Any] | None = None
+    artifacts: list[Artifact] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+    started_at: datetime
+    recorded_at: datetime
+    seconds: float
+    actor: str
+    code_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """What the execution row says once the record stands: the next step, or the end."""
+
+    next_step: str | None = None
+    next_attempt: int | None = None
+    status: Status = Status.RUNNING
+    outcome: Outcome | None = None
+    reason_code: str | None = None
+    reason: str | None = None
+    signal_action: str | None = None
+
+
+@dataclass
+class Chain:
+    """The end of an execution's chain, and the token that allows to lengthen it."""
+
+    execution_id: int
+    token: str
+    record_count: int
+    head: str
+
+
+def genesis(execution: Execution) -> str:
+    """The hash that the first record continues: of what the execution was asked to do."""
+    return sha256_hex(
+        canonical_json(
+            {
+                "strategy_id": execution.strategy_id,
+                "strategy_version_id": execution.strategy_version_id,
+                "symbol": execution.symbol,
+                "due_at": _moment(execution.due_at),
+                "trigger": execution.trigger,
+                "requested_by": execution.requested_by,
+                "prompt_versions": execution.prompt_versions,
+            }
+        )
+    )
+
+
+# One statement, so one round trip and no window between the record and the execution's progress.
+# The token and the count fence: a worker that lost its lease, or a second try of a commit that
+# went through, inserts nothing.
+_APPEND = text("""
+WITH moved AS (
+  UPDATE executions SET
+    record_count = record_count + 1, chain_head = :hash, status = :status,
+    outcome = :outcome, reason_code = :end_code, reason = :end_reason,
+    current_step = :next_step, current_attempt = :next_attempt,
+    current_step_started_at = CASE WHEN :next_step IS NULL THEN NULL
+      ELSE CAST(:recorded_at AS timestamptz) END,
+    finished_at = CASE WHEN :status = 'finished' THEN CAST(:recorded_at AS timestamptz) END,
+    lease_token = CASE WHEN :status = 'running' THEN lease_token END,
+    lease_until = CASE WHEN :status = 'running' THEN lease_until END,
+    signal_action = COALESCE(:signal_action, signal_action),
+    tokens = tokens + :tokens, cost_usd = cost_usd + :cost_usd
+  WHERE id = :execution_id AND lease_token = :token AND record_count = :sequence
+  RETURNING id
+)
+INSERT INTO workflow_lineage (
+  execution_id, sequence, step, attempt, status, reason_code, reason, input, output, artifacts,
+  notes, tokens, cost_usd, started_at, recorded_at, seconds, actor, code_version, previous_hash,
+  hash)
+SELECT id, :sequence, :step, :attempt, :record_status, :reason_code, :reason,
+  CAST(:input AS jsonb), CAST(:output AS jsonb), CAST(:artifacts AS jsonb), CAST(:notes AS jsonb),
+  :tokens, :cost_usd, :started_at, :recorded_at, :seconds, :actor, :code_version, :previous_hash,
+  :hash
+FROM moved
+""")
+
+
+def append(session: Session, chain: Chain, entry: Entry, progress: Progress) -> None:
+    """Add one record and move the execution on. Raises `LeaseLost` when that is not ours to do."""
+    content = _content(chain, entry)
+    digest = record_hash(content, chain.head)
+    statement = {
+        **content,
+        **{
+            name: orjson.dumps(content[name]).decode() for name in ("input", "artifacts", "notes")
+        },
+        "output": None
+        if content["output"] is None
+        else orjson.dumps(content["output"]).decode(),
+        "record_status": content["status"],
+        "started_at": entry.started_at,
+        "recorded_at": entry.recorded_at,
+        "cost_usd": entry.cost_usd,
+        "token": chain.token,
+        "previous_hash": chain.head,
+        "hash": digest,
+        "status": progress.status.value,
+        "outcome": progress.outcome and progress.outcome.value,
+        "end_code": progress.reason_code,
+        "end_reason": progress.reason and redact(progress.reason),
+        "next_step": progress.next_step,
+        "next_attempt": progress.next_attempt,
+        "signal_action": progress.signal_action,
+    }
+    if session.execute(_APPEND, statement).rowcount != 1:  # type: ignore[attr-defined]
+        if _is_kept(session, chain, digest):
+            return _advance(chain, digest)
+        raise LeaseLost(f"Execution {chain.execution_id} was taken over by another worker.")
+    _advance(chain, digest)
+
+
+def record_hash(content: dict[str, Any], previous_hash: str) -> str:
+    return sha256_hex(canonical_json({**content, "previous_hash": previous_hash}))
+
+
+def content_of(record: LineageRecord) -> dict[str, Any]:
+    """What a stored record's hash covers."""
+    return {
+        "document_version": DOCUMENT_VERSION,
+        "execution_id": record.execution_id,
+        "sequence": record.sequence,
+        "step": record.step,
+        "attempt": record.attempt,
+        "status": record.status,
+        "reason_code": record.reason_code,
+        "reason": record.reason,
+        "input": record.input,
+        "output": record.output,
+        "artifacts": record.artifacts,
+        "notes": record.notes,
+        "tokens": record.tokens,
+        "cost_usd": _money(record.cost_usd),
+        "started_at": _moment(record.started_at),
+        "recorded_at": _moment(record.recorded_at),
+        "seconds": record.seconds,
+        "actor": record.actor,
+        "code_version": record.code_version,
+    }
+
+
+def read(session: Session, execution: Execution) -> list[LineageRecord]:
+    """All records of an execution, oldest first."""
+    return list(
+        session.scalars(
+            select(LineageRecord)
+            .where(LineageRecord.execution_id == execution.id)
+            # Nothing of an execution is older than itself: this lets PostgreSQL skip partitions.
+            .where(LineageRecord.recorded_at >= execution.created_at)
+            .order_by(LineageRecord.sequence, LineageRecord.id)
+        )
+    )
+
+
+def _content(chain: Chain, entry: Entry) -> dict[str, Any]:
+    return {
+        "document_version": DOCUMENT_VERSION,
+        "execution_id": chain.execution_id,
+        "sequence": chain.record_count,
+        "step": entry.step,
+        "attempt": entry.attempt,
+        "status": entry.status.value,
+        "reason_code": entry.reason_code,
+        "reason": entry.reason and _storable(redact(entry.reason)),
+        "input": _storable(redact(entry.input)),
+        "output": None if entry.output is None else _storable(redact(entry.output)),
+        "artifacts": [asdict(artifact) for artifact in entry.artifacts],
+        "notes": _storable(redact(entry.notes)),
+        "tokens": entry.tokens,
+        "cost_usd": _money(entry.cost_usd),
+        "started_at": _moment(entry.started_at),
+        "recorded_at": _moment(entry.recorded_at),
+        "seconds": entry.seconds,
+        "actor": entry.actor,
+        "code_version": entry.code_version,
+    }
+
+
+def _storable(value: Any) -> Any:
+    """JSONB has no NaN, no NUL character and no lone surrogate."""
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, str) and not value.isascii():
+        value = value.encode("utf-8", "replace").decode()
+    return value.replace("\0", "") if isinstance(value, str) else value
+
+
+def _is_kept(session: Session, chain: Chain, digest: str) -> bool:
+    """True when an earlier try of this very append was committed after all."""
+    kept = select(LineageRecord.id).where(
+        LineageRecord.execution_id == chain.execution_id, LineageRecord.hash == digest
+    )
+    return session.scalar(kept) is not None
+
+
+def _advance(chain: Chain, digest: str) -> None:
+    chain.record_count += 1
+    chain.head = digest
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:.8f}"

@@ -1,0 +1,1 @@
+"""What to run: strategies, their versions, schedules and prompts."""
