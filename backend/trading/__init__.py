@@ -1,0 +1,1 @@
+"""Pure decisions: rule language, signal, sizing, limits. No input or output, no clock."""
