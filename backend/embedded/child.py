@@ -19,8 +19,9 @@ from backend.core.errors import InvalidInput
 SERVER_USER = "glassbox"
 """The system account, without shell or home, that PostgreSQL runs as when we are root."""
 
-# linux/capability.h: lets a process read files and pass folders that are not its own.
-_CAP_DAC_READ_SEARCH = 2
+# linux/capability.h: what lets a process pass folders that are closed to it, the lesser right
+# first. Containers often grant root only the second, which covers writing too.
+_PASS_FOLDERS = {"dac_read_search": 2, "dac_override": 1}
 
 
 def command(program: Sequence[str], *, death_signal: str = "KILL", user: str = "") -> list[str]:
@@ -46,15 +47,16 @@ def _as_user(user: str) -> list[str]:
     if not user:
         return []
     drop = [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
-    if _has_capability(_CAP_DAC_READ_SEARCH):
-        drop += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    for right, bit in _PASS_FOLDERS.items():
+        if _capabilities() >> bit & 1:
+            return [*drop, f"--inh-caps=+{right}", f"--ambient-caps=+{right}"]
     return drop
 
 
-def _has_capability(number: int) -> bool:
+def _capabilities() -> int:
     status = Path("/proc/self/status").read_text()
     effective = next(line for line in status.splitlines() if line.startswith("CapEff:"))
-    return bool(int(effective.split()[1], 16) >> number & 1)
+    return int(effective.split()[1], 16)
 
 
 def server_user() -> str:
