@@ -1,0 +1,99 @@
+"""What a screen would show of an instrument at one second."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backend.papergateway.prices.bars import money
+from backend.papergateway.prices.calendar import Session
+from backend.papergateway.prices.path import Shape
+from backend.papergateway.prices.tape import Tape
+
+# One basis point of the price, never less than a tick; extended hours are wider.
+_SPREAD = 10_000
+_EXTENDED_SPREAD = 2_000
+_LOT = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperQuote:
+    """
+    Prices in the instrument's currency, sizes and volume in shares.
+
+    `open`, `high`, `low` and `volume` count the regular session of the current trading day so far,
+    which begins with its pre-market and lasts until the next one; None before its open.
+    `updated_ms` is the second of the last trade.
+    """
+
+    last: Decimal
+    bid: Decimal
+    ask: Decimal
+    bid_size: int
+    ask_size: int
+    last_size: int
+    open: Decimal | None
+    high: Decimal | None
+    low: Decimal | None
+    volume: int
+    prior_close: Decimal
+    is_open: bool
+    updated_ms: int
+
+
+def quote(tape: Tape, now_ms: int) -> PaperQuote | None:
+    """None before the first session that has prices; the last trade stands until the next one."""
+    index = tape.sessions.current(now_ms)
+    while index >= 0 and not tape.laid.has[index]:
+        index -= 1
+    if index < 0:
+        return None
+    session = tape.sessions[index]
+    updated_ms = min(now_ms // 1000, session.post_ms // 1000 - 1) * 1000
+    last = _last(tape, index, session, now_ms)
+    is_regular = session.open_ms <= now_ms < session.close_ms
+    today = _today(tape, index, session, now_ms)
+    bid, ask, sizes = _book(tape, last, updated_ms, _SPREAD if is_regular else _EXTENDED_SPREAD)
+    return PaperQuote(
+        last=money(last),
+        bid=money(bid),
+        ask=money(ask),
+        bid_size=sizes[0],
+        ask_size=sizes[1],
+        last_size=sizes[2],
+        open=money(today.open) if today else None,
+        high=money(today.high) if today else None,
+        low=money(today.low) if today else None,
+        volume=today.volume if today else 0,
+        prior_close=money(int(tape.laid.prior[index])),
+        is_open=is_regular,
+        updated_ms=updated_ms,
+    )
+
+
+def _last(tape: Tape, index: int, session: Session, now_ms: int) -> int:
+    if now_ms < session.open_ms:
+        segment = tape.pre(index)
+    elif now_ms < session.close_ms:
+        segment = tape.regular(index)
+    else:
+        segment = tape.post(index)
+    return int(segment.until(now_ms).c[-1])
+
+
+def _today(tape: Tape, index: int, session: Session, now_ms: int) -> Shape | None:
+    if now_ms < session.open_ms:
+        return None
+    if now_ms >= session.close_ms:
+        return tape.shape(index)
+    seen = tape.regular(index).until(now_ms)
+    high, low = int(seen.h.max()), int(seen.l.min())
+    return Shape(int(seen.o[0]), high, low, int(seen.c[-1]), int(seen.v.sum()))
+
+
+def _book(tape: Tape, last: int, second_ms: int, spread: int) -> tuple[int, int, list[int]]:
+    """Bid, ask and the sizes at bid, ask and last; the last trade was at one of the two prices."""
+    dice = tape.dice(second_ms)
+    width = max(1, last // spread)
+    at_ask = dice & 1 and last > width
+    bid = last - width if at_ask else last
+    sizes = [_LOT * (1 + (dice >> shift) % 20) for shift in (8, 16, 24)]
+    return bid, bid + width, sizes
