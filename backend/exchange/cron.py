@@ -103,6 +103,7 @@ def next_moment(cron: Cron, after: datetime) -> datetime | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def _check_field(position: int, name: str, text: str) -> None:
     line = " ".join(text if index == position else "*" for index in range(len(_FIELDS)))
     problem = ""
@@ -119,11 +120,13 @@ def _check_field(position: int, name: str, text: str) -> None:
         raise InvalidInput(f"The {name} field of the cron line is {text!r}, but it {problem}.")
 
 
-def _values(text: str, position: int) -> list[int]:
+@lru_cache(maxsize=4096)
+def _values(text: str, position: int) -> tuple[int, ...]:
     """What a minute or hour field matches."""
     line = " ".join(text if index == position else "*" for index in range(len(_FIELDS)))
     expanded = croniter.expand(line)[0][position]
-    return list(range((60, 24)[position])) if expanded == ["*"] else sorted(map(int, expanded))
+    matching = range((60, 24)[position]) if expanded == ["*"] else sorted(map(int, expanded))
+    return tuple(matching)
 
 
 @lru_cache(maxsize=16_384)
