@@ -3,11 +3,13 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from backend.core.hashing import canonical_json, sha256_hex
 from backend.core.registry import Registry
+from backend.core.settings import Settings
 
 
 class Direction(StrEnum):
@@ -72,13 +74,38 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
+    is_estimated: bool = False
+    """True where the model's server did not say, so that the worst case is counted."""
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=self.cost_usd + other.cost_usd,
+            is_estimated=self.is_estimated or other.is_estimated,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One call to the model's server; `outcome` is `answered` or a reason code of `Answer`."""
+
+    outcome: str
+    detail: str
+    """What was wrong, in a sentence; empty for an answer that was taken."""
+    raw: str | None
+    """The answer's text as it came; None where no answer came."""
+    seconds: float
+    usage: Usage
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """
     `opinion` is None where `refusal` says why there is none. `raw` holds every answer text as it
-    came, one per attempt, so that a repair can be read. `seconds` is the time waited in all.
+    came, so that a repair can be read; `attempts` every call, with those that brought no answer.
+    `usage` and `seconds` are sums over all attempts, waiting between them included in `seconds`;
+    both are zero for an answer from the cache, because it cost nothing now.
     """
 
     analyst: str
@@ -86,7 +113,10 @@ class Answer:
     opinion: Opinion | None
     refusal: str | None
     reason_code: str | None
-    """`refused`, `truncated`, `invalid_answer`, `budget`, `timeout`, `rate_limited`, `outside_error`."""
+    """
+    None with an opinion, else `refused`, `truncated`, `invalid_answer`, `invalid_facts`, `budget`,
+    `no_price`, `not_configured`, `timeout`, `rate_limited` or `outside_error`.
+    """
     raw: tuple[str, ...]
     model: str
     parameters: dict[str, Any]
@@ -95,22 +125,84 @@ class Answer:
     finish_reason: str
     request_hash: str
     from_cache: bool = False
+    attempts: tuple[Attempt, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of a stored answer; `from_json` reads it back. Money is a decimal string."""
+        return {
+            "version": 1,
+            **{name: getattr(self, name) for name in _PLAIN},
+            "opinion": self.opinion and self.opinion.model_dump(mode="json"),
+            "raw": list(self.raw),
+            "usage": _usage_to_json(self.usage),
+            "attempts": [
+                {**vars(attempt), "usage": _usage_to_json(attempt.usage)}
+                for attempt in self.attempts
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Self:
+        opinion = document["opinion"]
+        return cls(
+            **{name: document[name] for name in _PLAIN},
+            opinion=None if opinion is None else Opinion.model_validate(opinion),
+            raw=tuple(document["raw"]),
+            usage=_usage_from_json(document["usage"]),
+            attempts=tuple(
+                Attempt(**{**attempt, "usage": _usage_from_json(attempt["usage"])})
+                for attempt in document["attempts"]
+            ),
+        )
 
 
-class Analyst(Protocol):
-    name: str
-    is_rule_based: bool
+_PLAIN = (
+    *("analyst", "is_rule_based", "refusal", "reason_code", "model", "parameters", "seconds"),
+    *("finish_reason", "request_hash", "from_cache"),
+)
 
-    def analyze(self, request: Request) -> Answer:
-        """Never raises for what a model does or fails to do: that is in the answer."""
-        ...
+
+def _usage_to_json(usage: Usage) -> dict[str, Any]:
+    return {**vars(usage), "cost_usd": format(usage.cost_usd, "f")}
+
+
+def _usage_from_json(document: dict[str, Any]) -> Usage:
+    return Usage(**{**document, "cost_usd": Decimal(document["cost_usd"])})
+
+
+def request_hash(
+    request: Request, *, analyst: str, parameters: dict[str, Any], schema: dict[str, Any]
+) -> str:
+    """
+    The name of this exact question: equal hashes mean that an earlier answer may stand for a new
+    one. It covers analyst, model, parameters, system, prompt, images and the answer's schema.
+    """
+    return sha256_hex(
+        canonical_json(
+            {
+                "version": 1,
+                "analyst": analyst,
+                "kind": request.kind,
+                "model": request.model,
+                "parameters": parameters,
+                "system": request.system,
+                "prompt": request.prompt,
+                "images": [sha256_hex(image) for image in request.images],
+                "schema": schema,
+            }
+        )
+    )
 
 
 class Budget(Protocol):
     """The day's allowance, shared by all workers."""
 
     def reserve(self, *, tokens: int, usd: Decimal) -> str:
-        """Set the worst case aside; returns a reservation id. Raises `OutsideError` code `budget`."""
+        """Set the worst case aside; returns its id. Raises `OutsideError` with code `budget`."""
+        ...
+
+    def is_spent(self) -> bool:
+        """True when nothing is left of the day's allowance."""
         ...
 
     def settle(self, reservation: str, usage: Usage) -> None:
@@ -122,6 +214,20 @@ class AnswerCache(Protocol):
     def get(self, request_hash: str) -> Answer | None: ...
 
     def put(self, answer: Answer) -> None: ...
+
+
+class Analyst(Protocol):
+    name: str
+    is_rule_based: bool
+
+    @classmethod
+    def create(cls, settings: Settings, *, budget: Budget, cache: AnswerCache | None) -> Self:
+        """One that is ready to answer; a missing key shows in its answers, not here."""
+        ...
+
+    def analyze(self, request: Request) -> Answer:
+        """Never raises for what a model does or fails to do: that is in the answer."""
+        ...
 
 
 analysts: Registry[type[Analyst]] = Registry("analyst")

@@ -131,12 +131,8 @@ def append(session: Session, chain: Chain, entry: Entry, progress: Progress) -> 
     digest = record_hash(content, chain.head)
     statement = {
         **content,
-        **{
-            name: orjson.dumps(content[name]).decode() for name in ("input", "artifacts", "notes")
-        },
-        "output": None
-        if content["output"] is None
-        else orjson.dumps(content["output"]).decode(),
+        **{name: orjson.dumps(content[name]).decode() for name in ("input", "artifacts", "notes")},
+        "output": None if content["output"] is None else orjson.dumps(content["output"]).decode(),
         "record_status": content["status"],
         "started_at": entry.started_at,
         "recorded_at": entry.recorded_at,

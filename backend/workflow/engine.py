@@ -1,7 +1,7 @@
 """Runs steps in order. Knows no database: it yields what happened, and the caller keeps it."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -55,36 +55,28 @@ def check(steps: Iterable[Step], facts: Iterable[str]) -> None:
         known |= step.finds
 
 
-def run(steps: Sequence[Step], facts: Facts, tools: Tools) -> Iterator[StepResult]:
-    """
-    Give each step the facts it asks for and add what it finds.
-
-    After the step that ends the execution the others are yielded as skipped, with its reason;
-    after one that was parked nothing is, because they will run later.
-    """
+def run(steps: Iterable[Step], facts: Facts, tools: Tools) -> Iterator[StepResult]:
+    """Give each step the facts it asks for, add what it finds, stop at the one that ends it."""
     known = dict(facts)
-    for position, step in enumerate(steps):
+    for step in steps:
         result = _run_one(step, known, tools)
         yield result
-        if result.status is StepStatus.PARKED:
-            return
-        if result.outcome is not None:
-            yield from (skipped(later.name, result, tools) for later in steps[position + 1 :])
+        if result.outcome is not None or result.status is StepStatus.PARKED:
             return
         known |= result.output or {}
 
 
-def skipped(step_name: str, ending: StepResult, tools: Tools) -> StepResult:
+def skipped(step_name: str, ending: StepResult) -> StepResult:
     """The result of a step that does not run because `ending` came before it."""
     return StepResult(
         step=step_name,
         status=StepStatus.SKIPPED,
         code=ending.code,
-        sentence=f"Not run: step {ending.step} ended the execution. {ending.sentence or ''}".strip(),
+        sentence=f"Step {ending.step} ended the execution: {ending.sentence}",
         input={},
         output=None,
         notes=Notes(),
-        started_at=tools.clock.now(),
+        started_at=ending.started_at,
         seconds=0.0,
     )
 

@@ -1,0 +1,16 @@
+from backend.brokers.base import Contract
+from backend.workflow.steps.base import StepData, Tools, step
+
+
+class Input(StepData):
+    symbol: str
+
+
+class Output(StepData):
+    contract: Contract
+
+
+@step("resolve_contract", input=Input, output=Output)
+def resolve_contract(input: Input, tools: Tools) -> Output:
+    """Which instrument the symbol means: conid, exchange, currency, tick, lot, trading hours."""
+    return Output(contract=tools.market.resolve(input.symbol))
