@@ -1,0 +1,1 @@
+"""A Client Portal Gateway that trades on paper: own process, own small world."""

@@ -1,0 +1,164 @@
+"""The gateway as an ASGI application and as a server."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from backend.core.errors import AppError
+from backend.papergateway import (
+    accounts,
+    answers,
+    certificates,
+    contracts,
+    control,
+    history,
+    marketdata,
+    orders,
+    portfolio,
+    schedule,
+    session,
+    websocket,
+)
+from backend.papergateway.clock import SettableClock
+from backend.papergateway.gateway import FrontDoor, crashed, unrouted
+from backend.papergateway.prices import Market
+from backend.papergateway.world import World
+
+API_ROUTES = [
+    *session.routes,
+    *accounts.routes,
+    *contracts.routes,
+    *schedule.routes,
+    *marketdata.routes,
+    *history.routes,
+    *portfolio.routes,
+    *orders.routes,
+    *websocket.routes,
+]
+
+
+def create_app(world: World) -> ASGIApp:
+    """The gateway around `world`: REST and WebSocket under /v1, the control plane under /__sim."""
+    app = Starlette(
+        routes=[
+            Route("/", _home),
+            Route("/sso/Login", session.login_page, methods=["GET", "POST"]),
+            Mount("/v1/api", routes=API_ROUTES),
+            Mount("/__sim", routes=control.routes),
+        ],
+        exception_handlers={HTTPException: unrouted, AppError: _refused, Exception: crashed},
+    )
+    app.router.redirect_slashes = False
+    app.state.world = world
+    return FrontDoor(app, world)
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse("/sso/Login?forwardTo=22&RL=1&ip2loc=US", 302)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    response = answers.ok({"error": error.message, "code": error.code, "field": error.field})
+    response.status_code = error.status_code
+    return response
+
+
+def create_world(
+    *,
+    speed: float = 1.0,
+    now: datetime | None = None,
+    files: Sequence[Path] = (),
+    seed: int = 1,
+    paced: bool = True,
+) -> World:
+    """
+    A new world whose clock starts at `now` (aware; the present if None).
+
+    Raises `InvalidInput` for a price file that cannot be read.
+    """
+    clock = SettableClock(start=now, speed=speed)
+    market = Market(today=clock.now().date(), seed=seed, files=tuple(files))
+    return World(market=market, clock=clock, seed=seed, paced=paced)
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int,
+    https: bool = True,
+    speed: float = 1.0,
+    now: datetime | None = None,
+    files: Sequence[Path] = (),
+    seed: int = 1,
+    state_dir: Path,
+) -> None:
+    """Run until SIGTERM or SIGINT; certificate and key are made in `state_dir` when missing."""
+    world = create_world(speed=speed, now=now, files=files, seed=seed)
+    certificate = certificates.ensure(state_dir) if https else None
+    settings = configuration(world, host=host, port=port, certificate=certificate)
+    asyncio.run(uvicorn.Server(settings).serve())
+
+
+def configuration(
+    world: World, *, host: str, port: int, certificate: tuple[Path, Path] | None
+) -> uvicorn.Config:
+    """What uvicorn needs to behave like IBKR's gateway on the wire."""
+    return uvicorn.Config(
+        create_app(world),
+        host=host,
+        port=port,
+        http=CuttableHttp,
+        ws=RawWebSocket,
+        # IBKR's gateway offers neither compression nor pings of its own.
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        # The machine's date would contradict a simulated clock.
+        date_header=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=2,
+        ssl_certfile=certificate[0] if certificate else None,
+        ssl_keyfile=certificate[1] if certificate else None,
+    )
+
+
+class CuttableHttp(H11Protocol):
+    """Lets the application cut its own TCP connection, for the fault that does so."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "drop_connection": transport.abort}
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        # TLS would wait for the farewell of a client that keeps an idle connection.
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.abort()
+
+
+class RawWebSocket(WebSocketsSansIOProtocol):
+    """Lets the application send text frames that are no text, for the fault that does so."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "send_text_bytes": self._send_text_bytes}
+
+    def _send_text_bytes(self, data: bytes) -> None:
+        self.conn.send_text(data)
+        self.transport.write(b"".join(self.conn.data_to_send()))
