@@ -60,7 +60,7 @@ class StrategyDefinition(BaseModel):
     def _mode_is_ready(cls, mode: Mode) -> Mode:
         if mode is not Mode.OBSERVE:
             raise ValueError(
-                f"Mode {mode.value!r} needs order placement, which this release lacks. Use 'observe'"
+                f"mode {mode.value!r} needs order placement, which is to come. Use 'observe'"
             )
         return mode
 
@@ -77,7 +77,7 @@ class StrategyDefinition(BaseModel):
         try:
             definition = cls.model_validate(document)
         except ValidationError as error:
-            raise _kind_error(error) from None
+            raise kind_error(error) from None
         definition._check_rules()
         return definition
 
@@ -103,6 +103,14 @@ class StrategyDefinition(BaseModel):
             ) from None
 
 
+def checked_schedule(document: Any) -> Schedule:
+    """Raises `InvalidInput` that names field and mend."""
+    try:
+        return Schedule.model_validate(document)
+    except ValidationError as error:
+        raise kind_error(error) from None
+
+
 def schedule_of(document: dict[str, Any]) -> Schedule:
     """The schedule alone: the dispatcher reads hundreds and needs no more."""
     return _schedule(json.dumps(document["schedule"], sort_keys=True))
@@ -113,7 +121,8 @@ def _schedule(text: str) -> Schedule:
     return Schedule.model_validate_json(text)
 
 
-def _kind_error(error: ValidationError) -> InvalidInput:
+def kind_error(error: ValidationError) -> InvalidInput:
+    """Pydantic's first complaint as a sentence that names the field."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from backend.core.clock import Clock
 from backend.core.database import Model
-from backend.core.errors import Conflict, InvalidInput, NotAllowed, NotFound, did_you_mean
+from backend.core.errors import AppError, Conflict, InvalidInput, NotAllowed, did_you_mean
 from backend.core.hashing import sha256_hex
 
 
@@ -17,6 +17,11 @@ class Scope(StrEnum):
     READ = "read"  #: look at everything
     OPERATE = "operate"  #: ... and change strategies and start executions
     TRADE = "trade"  #: ... and let orders out
+
+
+class UnknownKey(AppError):
+    status_code = 401
+    code = "unknown_key"
 
 
 class ApiKey(Model):
@@ -53,10 +58,10 @@ def create(session: Session, clock: Clock, *, name: str, scopes: list[str]) -> s
 
 
 def check(session: Session, key: str, needed: Scope) -> ApiKey:
-    """The key's row. Raises `NotFound` for an unknown or revoked key, `NotAllowed` without scope."""
+    """Raises `UnknownKey` for an unknown or revoked key, `NotAllowed` for one without scope."""
     row = session.scalar(select(ApiKey).where(ApiKey.hash == sha256_hex(key.encode())))
     if row is None or row.revoked_at is not None:
-        raise NotFound("This API key is unknown or was revoked.", code="unknown_key")
+        raise UnknownKey("This API key is unknown or was revoked.")
     if needed not in row.scopes:
         raise NotAllowed(f"The key {row.name!r} lacks the scope {needed.value!r}.")
     return row

@@ -1,0 +1,203 @@
+"""REST for strategies, prompts and schedules."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.analysis.prompts import KINDS
+from backend.core.database import SessionDep
+from backend.strategies import prompts, service
+from backend.strategies.definition import checked_schedule
+from backend.strategies.models import Strategy
+from backend.strategies.schedule import explain, upcoming
+from backend.web.security import Operator, Reader
+from backend.web.state import ActorDep, ClockDep
+
+router = APIRouter(prefix="/api")
+
+Id = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Definition = Annotated[dict[str, Any], Body(description="A strategy definition.")]
+
+
+class Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class StrategyOut(Out):
+    id: int
+    name: str
+    is_enabled: bool
+    next_due_at: datetime | None
+    version_number: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class StrategyDetail(StrategyOut):
+    definition: dict[str, Any]
+
+
+class VersionOut(Out):
+    number: int
+    definition: dict[str, Any]
+    created_at: datetime
+    created_by: str
+
+
+class PromptVersionOut(Out):
+    number: int
+    template: str
+    created_at: datetime
+    created_by: str
+
+
+class PromptOut(Out):
+    name: str
+    kind: str
+    versions: list[PromptVersionOut]
+
+
+class Switch(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    is_enabled: bool = Field(strict=True)
+
+
+class NewPrompt(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9_-]*$")
+    kind: str = Field(description=f"One of {', '.join(KINDS)}.")
+    template: str = Field(min_length=1, max_length=50_000)
+
+
+class NewTemplate(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    template: str = Field(min_length=1, max_length=50_000)
+
+
+class SchedulePreview(BaseModel):
+    explanation: str
+    next_due: list[datetime]
+
+
+@router.get("/strategies")
+def list_strategies(session: SessionDep, _key: Reader) -> list[StrategyOut]:
+    return [StrategyOut.model_validate(each) for each in service.list_all(session)]
+
+
+@router.post("/strategies", status_code=201)
+def create_strategy(
+    session: SessionDep,
+    clock: ClockDep,
+    _key: Operator,
+    actor: ActorDep,
+    definition: Definition,
+    is_enabled: Annotated[bool, Query(description="Start the schedule at once.")] = False,
+) -> StrategyDetail:
+    strategy = service.create(
+        session, clock, document=definition, author=actor, is_enabled=is_enabled
+    )
+    return _detail(strategy)
+
+
+@router.get("/strategies/{strategy_id}")
+def get_strategy(session: SessionDep, _key: Reader, strategy_id: Id) -> StrategyDetail:
+    return _detail(service.get(session, strategy_id))
+
+
+@router.put("/strategies/{strategy_id}")
+def update_strategy(
+    session: SessionDep,
+    clock: ClockDep,
+    _key: Operator,
+    actor: ActorDep,
+    strategy_id: Id,
+    definition: Definition,
+) -> StrategyDetail:
+    """Save a new version; an unchanged definition adds none."""
+    strategy = service.get(session, strategy_id)
+    service.update(session, clock, strategy, document=definition, author=actor)
+    return _detail(strategy)
+
+
+@router.delete("/strategies/{strategy_id}", status_code=204)
+def archive_strategy(
+    session: SessionDep, clock: ClockDep, _key: Operator, strategy_id: Id
+) -> Response:
+    """Take it out of use; its executions stay readable."""
+    service.archive(clock, service.get(session, strategy_id))
+    return Response(status_code=204)
+
+
+@router.put("/strategies/{strategy_id}/enabled")
+def enable_strategy(
+    session: SessionDep, clock: ClockDep, _key: Operator, strategy_id: Id, switch: Switch
+) -> StrategyDetail:
+    strategy = service.get(session, strategy_id)
+    service.enable(clock, strategy, is_enabled=switch.is_enabled)
+    return _detail(strategy)
+
+
+@router.get("/strategies/{strategy_id}/versions")
+def list_versions(session: SessionDep, _key: Reader, strategy_id: Id) -> list[VersionOut]:
+    strategy = service.get(session, strategy_id)
+    return [VersionOut.model_validate(version) for version in strategy.versions]
+
+
+@router.get("/strategies/{strategy_id}/versions/{number}")
+def get_version(session: SessionDep, _key: Reader, strategy_id: Id, number: Id) -> VersionOut:
+    strategy = service.get(session, strategy_id)
+    return VersionOut.model_validate(service.version(strategy, number))
+
+
+@router.post("/schedules/preview")
+def preview_schedule(
+    clock: ClockDep, _key: Reader, schedule: Annotated[dict[str, Any], Body()]
+) -> SchedulePreview:
+    """What a schedule means in plain words, and its next five due times."""
+    parsed = checked_schedule(schedule)
+    return SchedulePreview(explanation=explain(parsed), next_due=upcoming(parsed, clock.now()))
+
+
+@router.get("/prompts")
+def list_prompts(session: SessionDep, _key: Reader) -> list[PromptOut]:
+    return [PromptOut.model_validate(prompt) for prompt in prompts.list_all(session)]
+
+
+@router.post("/prompts", status_code=201)
+def create_prompt(
+    session: SessionDep, clock: ClockDep, _key: Operator, actor: ActorDep, new: NewPrompt
+) -> PromptOut:
+    prompt = prompts.create(
+        session, clock, name=new.name, kind=new.kind, template=new.template, author=actor
+    )
+    return PromptOut.model_validate(prompt)
+
+
+@router.get("/prompts/{name}")
+def get_prompt(session: SessionDep, _key: Reader, name: str) -> PromptOut:
+    return PromptOut.model_validate(prompts.get(session, name))
+
+
+@router.post("/prompts/{name}/versions", status_code=201)
+def save_prompt(
+    session: SessionDep,
+    clock: ClockDep,
+    _key: Operator,
+    actor: ActorDep,
+    name: str,
+    new: NewTemplate,
+) -> PromptVersionOut:
+    version = prompts.save(session, clock, name=name, template=new.template, author=actor)
+    return PromptVersionOut.model_validate(version)
+
+
+def _detail(strategy: Strategy) -> StrategyDetail:
+    out = StrategyOut.model_validate(strategy)
+    return StrategyDetail(
+        **out.model_dump(), definition=service.newest(strategy).definition
+    )

@@ -1,0 +1,81 @@
+"""One place that turns an error into an answer: JSON under /api, a page elsewhere."""
+
+import secrets
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import DataError, OperationalError
+from starlette.exceptions import HTTPException
+
+from backend.core.errors import AppError, InvalidInput, TemporaryError
+from backend.core.logging import get_logger
+from backend.core.redaction import redact_text
+from backend.web.rendering import templates
+
+logger = get_logger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(DataError, _on_unstorable)
+    app.add_exception_handler(OperationalError, _on_database_away)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def _on_app_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    return answer(request, error.status_code, error.code, error.message, error.field)
+
+
+def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    # loc begins with where it was found: body, query or path.
+    field = ".".join(str(part) for part in first["loc"][1:]) or None
+    message = f"{field}: {first['msg']}." if field else f"{first['msg']}."
+    return answer(request, 422, "invalid_input", message, field)
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    sentences = {
+        404: "There is nothing at this address.",
+        405: "This address does not answer to that method.",
+    }
+    message = sentences.get(error.status_code, str(error.detail))
+    response = answer(request, error.status_code, "http_error", message)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _on_unstorable(request: Request, error: Exception) -> Response:
+    problem = InvalidInput("A value has a character or a size that cannot be stored.")
+    return _on_app_error(request, problem)
+
+
+def _on_database_away(request: Request, error: Exception) -> Response:
+    logger.warning("database_away", error=str(error))
+    problem = TemporaryError("The database is away. Nothing was changed; try again in a moment.")
+    return _on_app_error(request, problem)
+
+
+def _on_bug(request: Request, error: Exception) -> Response:
+    reference = secrets.token_hex(4)
+    logger.error("bug", reference=reference, path=request.url.path, exc_info=error)
+    message = f"Something went wrong in our own code. The log has it under {reference}."
+    return answer(request, 500, "bug", message)
+
+
+def answer(
+    request: Request, status: int, code: str, message: str, field: str | None = None
+) -> Response:
+    problem: dict[str, Any] = {"code": code, "message": redact_text(message), "field": field}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if request.url.path.startswith(("/api", "/health", "/metrics")):
+        return JSONResponse({"error": problem}, status_code=status, headers=headers)
+    page = {"status": status, **problem}
+    return templates.TemplateResponse(request, "error.html", page, status_code=status)
