@@ -48,6 +48,8 @@ class ContractMatch:
     name: str
     exchange: str
     security_types: tuple[str, ...]
+    is_us: bool | None = None
+    """Whether this is the listing in the United States, where the broker says so."""
 
 
 @dataclass(frozen=True, kw_only=True)
