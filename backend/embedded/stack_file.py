@@ -70,3 +70,11 @@ class StackFile:
         except FileNotFoundError:
             return None
         return document
+
+    def was_stopped(self) -> bool:
+        """Whether the last stack here ended in good order, rather than by being killed."""
+        try:
+            document = json.loads(self._path.read_text())
+        except FileNotFoundError:
+            return False
+        return all(part["state"] == "stopped" for part in document["parts"])

@@ -1,0 +1,80 @@
+"""
+The command line. Each command is a function in a module of its own, imported when it is used:
+`glassbox status` must not wait for pandas.
+"""
+
+import importlib
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+import typer.core
+import typer.main
+
+from backend.cli.connect import join_running_stack
+
+COMMANDS = {
+    "up": "backend.cli.up:up",
+    "down": "backend.cli.stack:down",
+    "status": "backend.cli.stack:status",
+    "logs": "backend.cli.logs:logs",
+    "doctor": "backend.cli.doctor:doctor",
+    "run": "backend.cli.run:run",
+    "executions": "backend.cli.executions:executions",
+    "lineage": "backend.cli.lineage:lineage",
+    "verify": "backend.cli.verify:verify",
+    "api-key": "backend.cli.api_key:app",
+    "gateway": "backend.cli.gateway:gateway",
+    "test": "backend.cli.tests:test",
+    "bench": "backend.cli.bench:bench",
+    "attend": "backend.cli.up:attend",
+}
+"""Command name to `module:function`, or `module:app` for a Typer app with commands of its own."""
+
+PASSES_ARGUMENTS_ON = {"test"}
+"""Commands whose arguments belong to another program."""
+
+STANDS_ALONE = {"up", "attend", "gateway", "test"}
+"""Commands that must not be led to the running stack's database."""
+
+
+class _LazyGroup(typer.core.TyperGroup):
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [name for name, place in COMMANDS.items() if find_spec(place.partition(":")[0])]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        return _load(cmd_name) if cmd_name in COMMANDS else None
+
+
+def _load(name: str) -> Any:
+    module, _, attribute = COMMANDS[name].partition(":")
+    found = getattr(importlib.import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        command = typer.main.get_command(found)
+    else:
+        single = typer.Typer(add_completion=False)
+        passes_on = {"allow_extra_args": True, "ignore_unknown_options": True}
+        single.command(
+            name,
+            hidden=name == "attend",
+            context_settings=passes_on if name in PASSES_ARGUMENTS_ON else None,
+        )(found)
+        command = typer.main.get_command(single)
+    command.name = name
+    return command
+
+
+app = typer.Typer(
+    cls=_LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Glassbox: every step of every decision an AI makes with your money, recorded.",
+)
+
+
+@app.callback()
+def _main(context: typer.Context) -> None:
+    """Glassbox: every step of every decision an AI makes with your money, recorded."""
+    if context.invoked_subcommand not in STANDS_ALONE:
+        join_running_stack()

@@ -1,0 +1,76 @@
+"""`glassbox gateway`: the paper gateway alone."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backend.cli import home as home_folder
+from backend.core import logging
+from backend.core.errors import InvalidInput
+from backend.core.settings import settings
+from backend.embedded import child
+
+
+def gateway(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    http: Annotated[bool, typer.Option("--http", help="Plain HTTP instead of HTTPS.")] = False,
+    speed: Annotated[
+        float, typer.Option(help="How many seconds pass there in one of ours, above 0.")
+    ] = 1.0,
+    now: Annotated[
+        str, typer.Option(help="What time it is there at the start, such as 2026-03-02T14:30Z.")
+    ] = "",
+    prices: Annotated[
+        list[Path] | None,
+        typer.Option(help="CSV or Parquet file of one more symbol; GLASSBOX_HOME/prices too."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which of the possible intraday paths.")] = 1,
+) -> None:
+    """Serve a Client Portal Gateway that trades on paper, with real price history."""
+    # Here and not above: the checks below must not wait for pandas.
+    if speed <= 0:
+        raise InvalidInput(f"--speed is {speed:g}, but time must pass: give more than 0.")
+    if not child.is_free(port):
+        raise InvalidInput(
+            f"Port {port} of 127.0.0.1 is taken by another program."
+            f" Stop it, or give --port another one, such as {child.free_port()}.",
+            field="port",
+        )
+    start = _moment(now)
+    home = home_folder.ready(settings().home)
+    logging.configure("gateway")
+    from backend.papergateway.server import serve
+
+    serve(
+        port=port,
+        https=not http,
+        speed=speed,
+        now=start,
+        files=[*(prices or ()), *_own_prices(home)],
+        seed=seed,
+        state_dir=home / "gateway",
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInput(
+            f"--now is {text!r}, which is no time; write it as 2026-03-02T14:30Z.", field="now"
+        ) from None
+    if moment.tzinfo is None:
+        raise InvalidInput(
+            f"--now is {text!r}, without a time zone; add Z for UTC or an offset such as -05:00.",
+            field="now",
+        )
+    return moment
+
+
+def _own_prices(home: Path) -> list[Path]:
+    files = (home / "prices").glob("*")
+    return sorted(path for path in files if path.suffix.lower() in (".csv", ".parquet"))
