@@ -10,8 +10,8 @@ import numpy as np
 from backend.core.values import IntArray
 
 MINUTE_MS = 60_000
-_DAY_NS = 86_400_000_000_000
-_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+DAY_MS = 86_400_000
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 # NYSE-listed shares trade from 04:00, five and a half hours before the bell, and for four hours
 # after the close, which is 17:00 on half days.
 _PRE_MINUTES = 330
@@ -45,14 +45,15 @@ class Sessions:
     """
     All sessions of an exchange between two days, oldest first.
 
-    `days` are proleptic ordinals (`date.toordinal`), `opens` and `closes` UTC milliseconds.
+    `days` are proleptic ordinals (`date.toordinal`), `opens` and `closes` UTC milliseconds;
+    `wall_opens` is the exchange's own wall clock in ms.
     """
 
     def __init__(self, calendar: str, first: date, last: date) -> None:
-        self.days, self.opens, self.closes = _columns(calendar, first, last)
+        self.days, self.opens, self.closes, self.wall_opens = _columns(calendar, first, last)
         self.weeks: IntArray = (self.days - 1) // 7
         """Ordinal 1 was a Monday, so weeks run from Monday to Sunday."""
-        days = (self.days - _EPOCH_ORDINAL).astype("datetime64[D]")
+        days = (self.days - EPOCH_ORDINAL).astype("datetime64[D]")
         self.months: IntArray = days.astype("datetime64[M]").astype(np.int64)
         self.pres: IntArray = self.opens - _PRE_MINUTES * MINUTE_MS
         self.posts: IntArray = self.closes + POST_MINUTES * MINUTE_MS
@@ -83,8 +84,11 @@ class Sessions:
 
 
 @lru_cache(maxsize=8)
-def _columns(calendar: str, first: date, last: date) -> tuple[IntArray, IntArray, IntArray]:
+def _columns(calendar: str, first: date, last: date) -> tuple[IntArray, ...]:
     table = exchange_calendars.get_calendar(calendar, start=first.isoformat(), end=last.isoformat())
-    days = table.sessions_nanos // _DAY_NS + _EPOCH_ORDINAL
-    columns = (days, table.opens_nanos // 1_000_000, table.closes_nanos // 1_000_000)
-    return tuple(np.asarray(column, dtype=np.int64) for column in columns)  # type: ignore[return-value]
+    wall_opens = table.opens.dt.tz_convert(table.tz).dt.tz_localize(None)
+    columns = (table.sessions, table.opens, table.closes, wall_opens)
+    days, *moments = (
+        np.asarray(each.to_numpy("datetime64[ms]").view(np.int64)) for each in columns
+    )
+    return days // DAY_MS + EPOCH_ORDINAL, *moments

@@ -18,7 +18,7 @@ class Rows:
     """
     Intraday rows of a user's file. Those of day `i` are `first[i]` up to `first[i + 1]`.
 
-    `minute` counts from the session's open, `length` is how many minutes one row covers.
+    `minute` counts from the session's open, `length` is how many minutes a row covers.
     """
 
     first: IntArray
@@ -28,7 +28,7 @@ class Rows:
     low: IntArray
     close: IntArray
     volume: IntArray
-    length: int
+    length: IntArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +59,16 @@ def built_in(symbol: str) -> History:
     close = np.array(table["close"])
     factor = np.array(table["adj_close"]) / close
     factor_now = factor / factor[-1]
-    prices = {
-        name: to_ticks(np.array(table[name]) * factor_now)
-        for name in ("open", "high", "low", "close")
-    }
     volume = np.rint(np.array(table["volume"]) * _shares_after(factor)).astype(np.int64)
     days = np.array([date.fromisoformat(day).toordinal() for day in table["date"]], dtype=np.int64)
-    return History(days=days, volume=volume, **prices)
+    return History(
+        days=days,
+        open=to_ticks(np.array(table["open"]) * factor_now),
+        high=to_ticks(np.array(table["high"]) * factor_now),
+        low=to_ticks(np.array(table["low"]) * factor_now),
+        close=to_ticks(close * factor_now),
+        volume=volume,
+    )
 
 
 def to_ticks(prices: FloatArray) -> IntArray:

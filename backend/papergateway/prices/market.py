@@ -1,12 +1,13 @@
 """The simulated market: real days on today's calendar, the user's own files beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 from backend.core.errors import NotFound, UnknownName, did_you_mean
 from backend.core.values import Timeframe
 from backend.papergateway.prices import bars as bar_rules
+from backend.papergateway.prices import file_days
 from backend.papergateway.prices import files as user_files
 from backend.papergateway.prices.bars import PaperBar
 from backend.papergateway.prices.calendar import MINUTE_MS, POST_MINUTES, Session, Sessions
@@ -53,8 +54,8 @@ class Market:
             self._add(listing, built_in(listing.symbol), SHIFT_WEEKS, seed)
         for table in tables:
             listing = own_listing(table.symbol, set(self.instruments))
-            self._add(listing, user_files.history(table, self._sessions), 0, seed)
-            self.notes += table.notes
+            self._add(listing, file_days.history(table, self._sessions), 0, seed)
+            self.notes += [*table.notes, *_notes_on_dates(table, today)]
 
     def _add(self, listing: Listing, history: History, shift_weeks: int, seed: int) -> None:
         laid = lay(history, self._sessions, shift_weeks)
@@ -109,7 +110,7 @@ class Market:
         return None if index is None or not tape.laid.has[index] else tape.regular(index)
 
     def session_for(self, now_ms: int) -> Session | None:
-        """The session whose pre-market began last: on a weekend, Friday's. None before the first."""
+        """The session whose pre-market began last: on a weekend, Friday's; None before any."""
         index = self._sessions.current(now_ms)
         return self._sessions[index] if index >= 0 else None
 
@@ -139,6 +140,17 @@ class Market:
         if conid not in self._tapes:
             raise NotFound(f"No instrument has the conid {conid}.")
         return self._tapes[conid]
+
+
+def _notes_on_dates(table: user_files.Table, today: date) -> Iterator[str]:
+    name = table.path.name
+    if table.last_day < today:
+        yield (
+            f"{name}: the rows end on {table.last_day}; from then on they are played again,"
+            " every other time upside down, so that prices join."
+        )
+    if table.first_day > today:
+        yield f"{name}: the rows begin on {table.first_day}; there are no prices until then."
 
 
 def _timeframe(bar: str) -> Timeframe:

@@ -50,7 +50,7 @@ class Minutes:
         o, h, low, c, _, first, second, high_first = self.table[:, index].tolist()
         prices = (o, h, low, c) if high_first else (o, low, h, c)
         path = np.interp(np.arange(SECONDS), (0, first, second, SECONDS - 1), prices)
-        return np.rint(path).astype(np.int64)
+        return np.asarray(np.rint(path), dtype=np.int64)
 
     def volume_until(self, index: int, second: int) -> int:
         """Shares traded in a minute up to the end of `second` (0 to 59)."""
@@ -130,7 +130,7 @@ def spread(volume: int, weights: FloatArray) -> IntArray:
     shares = np.cumsum(weights)
     total = np.floor(volume * (shares / shares[-1])).astype(np.int64)
     total[-1] = volume
-    return np.diff(total, prepend=0)
+    return np.asarray(np.diff(total, prepend=0))
 
 
 def regular_weights(count: int) -> FloatArray:

@@ -97,7 +97,7 @@ def _from_rows(
     for index in span:
         minute = int(rows.minute[index])
         table[:4, at:minute] = price
-        at = min(minute + rows.length, count)
+        at = min(minute + int(rows.length[index]), count)
         table[:, minute:at] = _row_minutes(rng, rows, index, at - minute)
         price = int(rows.close[index])
     table[:4, at:] = price
