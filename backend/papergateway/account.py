@@ -28,3 +28,4 @@ class PaperAccount:
 
     def forget_reads(self) -> None:
         self.warm.clear()
+        self.are_orders_muted = False

@@ -129,3 +129,23 @@ _FIELDS: dict[str, Callable[[View], object]] = {
     "7762": lambda view: str(view.quote.volume),
     "7768": lambda view: "1",
 }
+
+
+def ladder(market: Market, conid: int, now_ms: int, rows: int) -> list[dict[str, object]]:
+    """The price ladder around the quote, highest price first; `focus` marks the last price."""
+    quote = market.quote(conid, now_ms)
+    if quote is None:
+        return []
+    tick, middle = market.instruments[conid].tick, rows // 2
+    top = quote.last + tick * middle
+    return [_rung(quote, top - tick * number, number) for number in range(rows)]
+
+
+def _rung(quote: PaperQuote, level: Decimal, number: int) -> dict[str, object]:
+    rung: dict[str, object] = {"row": number, "focus": int(level == quote.last)}
+    rung["price"] = price(level)
+    if level == quote.bid:
+        rung["bid"] = str(quote.bid_size)
+    if level == quote.ask:
+        rung["ask"] = str(quote.ask_size)
+    return rung

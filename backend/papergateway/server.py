@@ -1,6 +1,7 @@
 """The gateway as an ASGI application and as a server."""
 
 import asyncio
+import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -90,7 +91,10 @@ def create_world(
     Raises `InvalidInput` for a price file that cannot be read.
     """
     clock = SettableClock(start=now, speed=speed)
-    market = Market(today=clock.now().date(), seed=seed, files=tuple(files))
+    with warnings.catch_warnings():
+        # exchange-calendars 4.13 uses what pandas 4 will drop.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        market = Market(today=clock.now().date(), seed=seed, files=tuple(files))
     return World(market=market, clock=clock, seed=seed, paced=paced)
 
 

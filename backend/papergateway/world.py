@@ -1,10 +1,9 @@
 """Everything the gateway remembers, in one place."""
 
 from collections import Counter, deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 from backend.core.clock import to_ms
 from backend.papergateway.account import PaperAccount
@@ -48,6 +47,12 @@ class RequestLog:
         self.counts.clear()
 
 
+class Connection(Protocol):
+    """A WebSocket client, as far as the world has to do with it."""
+
+    def forget_subscriptions(self) -> None: ...
+
+
 class World:
     """The gateway's whole state; one per running gateway, touched by its event loop alone."""
 
@@ -59,7 +64,7 @@ class World:
         self.seed = seed
         self.paced = paced
         self.requests = RequestLog()
-        self.connections: set[Any] = set()
+        self.connections: set[Connection] = set()
         self._begin()
 
     def _begin(self) -> None:
@@ -70,11 +75,15 @@ class World:
         self.account = PaperAccount(opened_ms=self.now_ms())
         self.session.on_new_session(self.streams.clear)
         self.session.on_new_session(self.account.forget_reads)
+        self.session.on_new_session(self._forget_subscriptions)
 
     def reset(self) -> None:
         """As if the gateway had just been started, at the present time of its clock."""
         self.requests.clear()
         self._begin()
+        self._forget_subscriptions()
+
+    def _forget_subscriptions(self) -> None:
         for connection in self.connections:
             connection.forget_subscriptions()
 
@@ -86,6 +95,3 @@ class World:
 
     def now_seconds(self) -> int:
         return self.now_ms() // 1000
-
-    def known(self, conids: Iterable[int]) -> list[int]:
-        return [conid for conid in conids if conid in self.market.instruments]
