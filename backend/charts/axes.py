@@ -49,7 +49,7 @@ def of_values(pane: Pane, bounds: Bounds) -> dict[str, Any]:
         "showgrid": True,
         "gridcolor": theme.RULE,
         "zeroline": False,
-        "nticks": max(3, round(pane.pixels / 44)),
+        "nticks": max(4, round(pane.pixels / 44)),
         "tickfont": {"size": 11.5},
         "ticklabelposition": "outside right",
     }

@@ -23,12 +23,20 @@ def _compute(bars: Bars, *, period: int) -> Mapping[str, FloatArray]:
     if bars.timeframe.is_intraday:
         return {"vwap": _by_session(bars)}
     typical = talib.TYPPRICE(bars.high, bars.low, bars.close)
-    return {"vwap": _without_infinities(talib.VWMA(typical, bars.volume, period))}
+    values = talib.VWMA(typical, bars.volume, period)
+    # Without a single trade in the period there is no average price.
+    return {"vwap": np.where(np.isfinite(values), values, np.nan)}
 
 
 def _by_session(bars: Bars) -> FloatArray:
-    pieces = [talib.VWAP(part.high, part.low, part.close, part.volume) for part in _sessions(bars)]
-    return _without_infinities(np.concatenate(pieces)) if pieces else np.empty(0)
+    pieces = [_of_session(part) for part in _sessions(bars)]
+    return np.concatenate(pieces) if pieces else np.empty(0)
+
+
+def _of_session(part: Bars) -> FloatArray:
+    """TA-Lib says 0 before the first trade, where there is no average price yet."""
+    values = talib.VWAP(part.high, part.low, part.close, part.volume)
+    return np.where(np.cumsum(part.volume) > 0, values, np.nan)
 
 
 def _sessions(bars: Bars) -> list[Bars]:
@@ -41,11 +49,6 @@ def _session_starts(time: IntArray, bar_ms: int) -> list[int]:
     """Rows that begin a session. Bars do not know their exchange; their pauses tell."""
     pauses = np.diff(time) - bar_ms
     return [0, *(np.flatnonzero(pauses > LONGEST_PAUSE_MS) + 1).tolist()] if len(time) else []
-
-
-def _without_infinities(values: FloatArray) -> FloatArray:
-    """Bars without any volume have no average price."""
-    return np.where(np.isfinite(values), values, np.nan)
 
 
 def _warm_up(*, period: int) -> int:
