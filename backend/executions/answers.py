@@ -1,6 +1,5 @@
 """Earlier answers of analysts by the hash of the exact request, for replay and backtest."""
 
-from pydantic import TypeAdapter
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.analysis.base import Answer
@@ -8,8 +7,6 @@ from backend.core.clock import Clock
 from backend.core.database import transaction
 from backend.core.redaction import redact
 from backend.executions.models import AnswerRow
-
-_ANSWER = TypeAdapter(Answer)
 
 
 class DatabaseAnswers:
@@ -19,14 +16,13 @@ class DatabaseAnswers:
     def get(self, request_hash: str) -> Answer | None:
         with transaction() as session:
             row = session.get(AnswerRow, request_hash)
-        return None if row is None else _ANSWER.validate_python(row.answer)
+        return None if row is None else Answer.from_json(row.answer)
 
     def put(self, answer: Answer) -> None:
         """The newest answer to the same request wins."""
-        document = redact(_ANSWER.dump_python(answer, mode="json"))
         row = {
             "request_hash": answer.request_hash,
-            "answer": document,
+            "answer": redact(answer.to_json()),
             "created_at": self._clock.now(),
         }
         statement = insert(AnswerRow).values(row)

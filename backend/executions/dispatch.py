@@ -6,7 +6,6 @@ executions and the next due time are committed together. The ids are sent after 
 that gets lost is sent again by the reaper.
 """
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -20,11 +19,12 @@ from sqlalchemy.orm import Session
 from backend.core import queue
 from backend.core.clock import Clock
 from backend.core.database import after_commit, transaction
-from backend.core.errors import Conflict
+from backend.core.errors import Conflict, InvalidInput, did_you_mean
 from backend.core.logging import get_logger
 from backend.executions import lineage
 from backend.executions.models import Execution, Status, Trigger
 from backend.strategies import prompts
+from backend.strategies import service as strategies
 from backend.strategies.definition import schedule_of
 from backend.strategies.models import Strategy, StrategyVersion
 from backend.strategies.schedule import next_due
@@ -86,17 +86,18 @@ def start(
     session: Session,
     clock: Clock,
     strategy: Strategy,
-    version: StrategyVersion,
     *,
-    symbols: Iterable[str],
+    symbols: list[str] | None,
     trigger: Trigger,
     requested_by: str,
 ) -> list[int]:
     """
     Make executions that are due now, outside the schedule; they are sent after the commit.
 
-    Raises `Conflict`, naming the execution, when one of the symbols already has one under way.
+    `symbols` are some of the strategy's, None is all. Raises `InvalidInput` for others, and
+    `Conflict`, naming the execution, when one of them already has one under way.
     """
+    version = strategies.newest(strategy)
     orders = [
         Order(
             strategy_id=strategy.id,
@@ -107,13 +108,28 @@ def start(
             requested_by=requested_by,
             prompt_versions=prompts.pick(version.definition, prompts.newest_versions(session)),
         )
-        for symbol in symbols
+        for symbol in _chosen(symbols, version.definition["symbols"])
     ]
     ids = _insert(session, clock, orders)
     if len(ids) < len(orders):
         raise _already_running(session, strategy, [order.symbol for order in orders])
     send_after_commit(session, ids)
     return ids
+
+
+def _chosen(symbols: list[str] | None, known: list[str]) -> list[str]:
+    if symbols is None:
+        return known
+    if not symbols:
+        raise InvalidInput("symbols: name at least one, or leave it out for all.", field="symbols")
+    for symbol in symbols:
+        if symbol not in known:
+            raise InvalidInput(
+                f"symbols: the strategy does not trade {symbol!r}; it trades {', '.join(known)}."
+                f"{did_you_mean(symbol, known)}",
+                field="symbols",
+            )
+    return list(dict.fromkeys(symbols))
 
 
 def send_after_commit(session: Session, ids: list[int]) -> None:

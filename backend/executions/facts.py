@@ -39,6 +39,7 @@ def facts_at_start(session: Session, execution: Execution) -> dict[str, Any]:
         "analysis_settings": document["analysis"],
         "data_limits": document["data"],
         "risk_settings": document["risk"],
+        "order_settings": document["orders"],
         "prompts": _prompts(session, execution),
     }
 

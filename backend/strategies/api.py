@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from backend.analysis.prompts import KINDS
+from backend.analysis.prompt_variables import PromptKind
 from backend.core.database import SessionDep
 from backend.strategies import prompts, service
 from backend.strategies.definition import checked_schedule
@@ -69,7 +69,7 @@ class NewPrompt(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9_-]*$")
-    kind: str = Field(description=f"One of {', '.join(KINDS)}.")
+    kind: PromptKind
     template: str = Field(min_length=1, max_length=50_000)
 
 
@@ -198,6 +198,4 @@ def save_prompt(
 
 def _detail(strategy: Strategy) -> StrategyDetail:
     out = StrategyOut.model_validate(strategy)
-    return StrategyDetail(
-        **out.model_dump(), definition=service.newest(strategy).definition
-    )
+    return StrategyDetail(**out.model_dump(), definition=service.newest(strategy).definition)

@@ -10,8 +10,9 @@ from backend.core.errors import InvalidInput
 from backend.exchange.quality import QualityLimits
 from backend.indicators import series_names
 from backend.strategies.schedule import Schedule
+from backend.trading.limits import RiskSettings
+from backend.trading.plan import OrderSettings
 from backend.trading.signal import SignalSettings
-from backend.trading.sizing import RiskSettings
 from backend.workflow.settings import AnalysisSettings, ChartSettings, Mode
 
 PRICE_NAMES = ("open", "high", "low", "close", "volume")
@@ -39,6 +40,7 @@ class StrategyDefinition(BaseModel):
     analysis: AnalysisSettings = AnalysisSettings()
     data: QualityLimits = QualityLimits()
     risk: RiskSettings = RiskSettings()
+    orders: OrderSettings = OrderSettings()
 
     @field_validator("symbols")
     @classmethod

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from backend.analysis.prompt_variables import PromptKind
 from backend.core.database import Model
 
 
@@ -62,7 +63,7 @@ class Prompt(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
-    kind: Mapped[str]
+    kind: Mapped[PromptKind] = mapped_column(String)
     created_at: Mapped[datetime]
 
     versions: Mapped[list["PromptVersion"]] = relationship(

@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from backend.analysis import prompts as templates
+from backend.analysis.prompt_variables import PromptKind
 from backend.core.clock import Clock
 from backend.core.errors import Conflict, InvalidInput, NotFound, did_you_mean
 from backend.strategies.models import Prompt, PromptVersion
@@ -25,7 +26,7 @@ def get(session: Session, name: str) -> Prompt:
 
 
 def create(
-    session: Session, clock: Clock, *, name: str, kind: str, template: str, author: str
+    session: Session, clock: Clock, *, name: str, kind: PromptKind, template: str, author: str
 ) -> Prompt:
     """Raises `InvalidInput` for a template that cannot render, `Conflict` for a name in use."""
     templates.validate(template, kind)
@@ -61,7 +62,7 @@ def save(session: Session, clock: Clock, *, name: str, template: str, author: st
 def add_defaults(session: Session, clock: Clock) -> None:
     """The prompts that come with Glassbox, where they are missing."""
     known = set(session.scalars(select(Prompt.name)))
-    for kind, template in templates.DEFAULTS.items():
+    for kind, template in templates.defaults().items():
         if kind not in known:
             create(session, clock, name=kind, kind=kind, template=template, author="glassbox")
 

@@ -15,7 +15,11 @@ templates = Jinja2Templates(directory=FRONTEND / "templates")
 
 
 def _moment(moment: datetime | None, zone: str = "UTC") -> str:
-    return "–" if moment is None else moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    return (
+        "-"
+        if moment is None
+        else moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
+    )
 
 
 def _bar_time(milliseconds: int) -> str:
@@ -24,14 +28,14 @@ def _bar_time(milliseconds: int) -> str:
 
 def _seconds(seconds: float | None) -> str:
     if seconds is None:
-        return "–"
+        return "-"
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 def _number(value: Any, digits: int = 4) -> str:
     """A number as a person reads it: thousands apart, no trailing zeros."""
     if value is None or value == "":
-        return "–"
+        return "-"
     text = f"{Decimal(str(value)):,.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 

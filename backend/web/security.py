@@ -10,7 +10,6 @@ from backend.core.database import SessionDep
 from backend.web import keys
 from backend.web.keys import ApiKey, Scope, UnknownKey
 
-
 _bearer = HTTPBearer(auto_error=False, description="`glassbox api-key create NAME` makes a key.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 

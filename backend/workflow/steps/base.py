@@ -64,7 +64,7 @@ class MarketData(Protocol):
 class Journal(Protocol):
     """What this engine did before, as far as limits ask."""
 
-    def orders_since(self, strategy_id: int, account: str, since: datetime) -> int:
+    def orders_since(self, strategy_id: int, since: datetime) -> int:
         """Orders, or in mode observe the plans that would have been orders."""
         ...
 

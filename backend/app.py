@@ -1,0 +1,86 @@
+"""The web process: pages, API, health and metrics."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import plotly
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from backend.core import logging
+from backend.core.settings import settings
+from backend.core.version import VERSION
+from backend.executions import api as executions_api
+from backend.executions import health, pages
+from backend.executions.metrics import Metrics
+from backend.executions.tools import live_tools
+from backend.market import api as market_api
+from backend.strategies import api as strategies_api
+from backend.web import errors
+from backend.web.middleware import Guard
+from backend.web.rendering import FRONTEND
+from backend.workflow.steps import Tools
+
+
+def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
+    """`make_tools` is called when the process starts, not when the module is imported."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        logging.configure("web")
+        tools = make_tools()
+        app.state.tools, app.state.clock = tools, tools.clock
+        app.state.storage, app.state.market = tools.storage, tools.market
+        app.state.metrics = CollectorRegistry()
+        app.state.metrics.register(Metrics(tools.clock))
+        yield
+
+    app = FastAPI(
+        title="Glassbox",
+        version=VERSION,
+        description="A trading engine that records every step of every decision.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=lifespan,
+    )
+    errors.install(app)
+    app.add_middleware(Guard)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().web_allowed_hosts)
+    for router in (strategies_api.router, executions_api.router, market_api.router, pages.router):
+        app.include_router(router)
+    app.add_api_route("/health/live", live, include_in_schema=False)
+    app.add_api_route("/health/ready", ready, include_in_schema=False)
+    app.add_api_route("/metrics", metrics, include_in_schema=False)
+    app.add_api_route("/", first_page, include_in_schema=False)
+    plotly_js = Path(plotly.__file__).parent / "package_data"
+    app.mount("/static/plotly", StaticFiles(directory=plotly_js))
+    app.mount("/static", StaticFiles(directory=FRONTEND / "static"))
+    return app
+
+
+def live() -> dict[str, str]:
+    return {"status": "live"}
+
+
+def ready(request: Request) -> JSONResponse:
+    """503 while a needed part is away; each part tells how it is."""
+    parts = health.parts(request.app.state.tools)
+    is_ready = all(part.is_ready for part in parts if part.is_needed)
+    document = {"is_ready": is_ready, "parts": {part.name: vars(part) for part in parts}}
+    return JSONResponse(document, status_code=200 if is_ready else 503)
+
+
+def metrics(request: Request) -> Response:
+    return Response(generate_latest(request.app.state.metrics), media_type=CONTENT_TYPE_LATEST)
+
+
+def first_page() -> RedirectResponse:
+    return RedirectResponse("/executions")
+
+
+app = create_app()

@@ -1,0 +1,46 @@
+"""What workers do when the queue or Beat asks."""
+
+from functools import cache
+
+from backend.core.logging import get_logger
+from backend.core.queue import queue
+from backend.executions import dispatch, partitions, reaper
+from backend.executions.executor import StrategyExecutor
+from backend.executions.lineage import LeaseLost
+from backend.executions.tools import live_tools
+
+logger = get_logger(__name__)
+
+app = queue()
+
+
+@cache
+def _executor() -> StrategyExecutor:
+    return StrategyExecutor(live_tools())
+
+
+@app.task(name=dispatch.RUN_TASK)  # type: ignore[untyped-decorator]
+def run(execution_id: int) -> None:
+    """Never retried by Celery: the lease and the reaper decide what runs again."""
+    try:
+        _executor().run(execution_id)
+    except LeaseLost as error:
+        logger.warning("lease_lost", execution=execution_id, error=error.message)
+
+
+@app.task(name="executions.dispatch_due")  # type: ignore[untyped-decorator]
+def dispatch_due() -> None:
+    made = dispatch.dispatch_due(live_tools().clock)
+    if made:
+        logger.info("dispatched", executions=made)
+
+
+@app.task(name="executions.reap")  # type: ignore[untyped-decorator]
+def reap() -> None:
+    """Send again what nobody works on, resume what was parked, keep partitions ready."""
+    tools = live_tools()
+    partitions.ensure(tools.clock)
+    sent = reaper.send_abandoned()
+    resumed = reaper.resume_parked(tools.broker, tools.clock)
+    if sent or resumed:
+        logger.info("reaped", sent_again=sent, resumed=resumed)
