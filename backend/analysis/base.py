@@ -114,8 +114,9 @@ class Answer:
     refusal: str | None
     reason_code: str | None
     """
-    None with an opinion, else `refused`, `truncated`, `invalid_answer`, `invalid_facts`, `budget`,
-    `no_price`, `not_configured`, `timeout`, `rate_limited` or `outside_error`.
+    None with an opinion, else `refused`, `truncated`, `invalid_answer`, `invalid_facts`,
+    `no_opinions`, `budget`, `no_price`, `not_configured`, `timeout`, `rate_limited` or
+    `outside_error`.
     """
     raw: tuple[str, ...]
     model: str

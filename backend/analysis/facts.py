@@ -1,6 +1,7 @@
 """The numbers behind a question: the prompt shows them, the rules judge them, claims are held
 against them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, Literal
@@ -16,12 +17,18 @@ KEPT = 60
 """How many bars the facts reach back: three months of days, enough for swings and crossings."""
 
 
-def _one_line(text: str) -> str:
-    """Names come from outside and end up in a prompt: one short line, so that they stay names."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:120]
+_MARKS = re.compile(r"</?\s*data", re.IGNORECASE)
 
 
-OneLine = Annotated[str, AfterValidator(_one_line)]
+def one_line(text: str, limit: int = 120) -> str:
+    """
+    Text from outside as it may stand in a prompt: one short line that cannot end its data block.
+    """
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return " ".join(_MARKS.sub("data", printable).split())[:limit]
+
+
+OneLine = Annotated[str, AfterValidator(one_line)]
 
 
 class _Facts(BaseModel):

@@ -33,6 +33,9 @@ class Ledger:
         self.reserved.append((tokens, usd))
         return f"reservation-{len(self.reserved)}"
 
+    def is_spent(self) -> bool:
+        return self.tokens <= 0 or self.usd <= 0
+
     def settle(self, reservation: str, usage: Usage) -> None:
         self.settled.append((reservation, usage))
 

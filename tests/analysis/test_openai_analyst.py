@@ -156,7 +156,7 @@ def test_a_rate_limit_longer_than_a_decision_can_wait_ends_at_once(bench: Bench)
 def test_a_server_that_stays_down_is_tried_four_times_with_growing_pauses(
     bench: Bench, part: model.Answer, code: str
 ) -> None:
-    bench.server.script = [part, part, part, part, part]
+    bench.server.script = [*[part] * 5]
     answer = bench.ask()
     assert (answer.reason_code, len(answer.attempts)) == (code, 4)
     assert len(bench.slept) == 3
@@ -214,7 +214,7 @@ def test_an_answer_that_cannot_be_used_is_repaired_with_its_faults_named(
 
 
 def test_after_two_repairs_the_answer_is_given_up(bench: Bench) -> None:
-    bench.server.script = [model.impossible()] * 3 + [model.says(model.opinion())]
+    bench.server.script = [*[model.impossible()] * 3, model.says(model.opinion())]
     answer = bench.ask()
     assert (answer.opinion, answer.reason_code) == (None, "invalid_answer")
     assert (len(answer.raw), len(bench.server.requests)) == (3, 3)
