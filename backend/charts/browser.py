@@ -61,7 +61,8 @@ class Browser:
         self._folder = _own_folder()
         self._size = (0, 0)
         self._loop = asyncio.new_event_loop()
-        Thread(target=self._loop.run_forever, name="chart-browser", daemon=True).start()
+        self._thread = Thread(target=_run, args=(self._loop,), name="chart-browser", daemon=True)
+        self._thread.start()
         self._kaleido: Any = None
         try:
             self._page, self._tab = self._wait(self._open(find_chromium()), START_SECONDS)
@@ -74,7 +75,12 @@ class Browser:
         PNG bytes. Raises `BadFigure`, `TimeoutError`, or whatever a dying browser causes; after
         either of the last two this object is of no more use.
         """
-        return self._wait(self._draw(figure.decode(), width, height), seconds)
+        try:
+            return self._wait(self._draw(figure.decode(), width, height), seconds)
+        except TimeoutError:
+            # It would not listen to a polite request either.
+            _kill_group(self._kaleido.subprocess)
+            raise
 
     def close(self) -> None:
         """Stop the browser, by force where it does not listen, and remove its files."""
@@ -83,6 +89,7 @@ class Browser:
                 self._wait(self._kaleido.close(), STOP_SECONDS)
             _kill_group(getattr(self._kaleido, "subprocess", None))
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(STOP_SECONDS)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _wait(self, work: Coroutine[Any, Any, T], seconds: float) -> T:
@@ -136,6 +143,17 @@ class Browser:
             raise BadFigure(str(drawn["result"].get("description", drawn["result"])))
         shot = await _ask(self._tab, "Page.captureScreenshot", format="png")
         return base64.b64decode(shot["data"])
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    """The loop's whole life; what still waits for the browser at its end waits in vain."""
+    loop.run_forever()
+    waiting = asyncio.all_tasks(loop)
+    for task in waiting:
+        task.cancel()
+    if waiting:
+        loop.run_until_complete(asyncio.wait(waiting, timeout=STOP_SECONDS))
+    loop.close()
 
 
 async def _ask(tab: Any, command: str, **params: Any) -> dict[str, Any]:
