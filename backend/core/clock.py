@@ -6,6 +6,10 @@ from time import monotonic
 from typing import Protocol
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """The present moment, timezone-aware, in UTC."""
@@ -46,8 +50,12 @@ class ManualClock:
 
 
 def to_ms(moment: datetime) -> int:
-    """UTC milliseconds since the epoch, the unit of every bar's time."""
-    return round(moment.timestamp() * 1000)
+    """
+    Whole UTC milliseconds since the epoch, the unit of every bar's time.
+
+    Rounded down: half a millisecond before the close is still before it.
+    """
+    return (moment - _EPOCH) // _MILLISECOND
 
 
 def from_ms(milliseconds: int) -> datetime:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from backend.core.clock import from_ms
+from backend.core.clock import from_ms, to_ms
 from backend.core.errors import InvalidInput, did_you_mean
 from backend.exchange import calendars
 
@@ -73,7 +73,7 @@ def next_moment(phrase: Phrase, after: datetime) -> datetime | None:
     calendar = calendars.calendar(phrase.exchange)
     edges = calendar.close_list if phrase.is_close else calendar.open_list
     shift = phrase.minutes * 60_000
-    row = bisect_right(edges, after.timestamp() * 1000 - shift)
+    row = bisect_right(edges, to_ms(after) - shift)
     return from_ms(edges[row] + shift) if row < len(edges) else None
 
 
