@@ -1,0 +1,36 @@
+"""The example strategy: seeded once, run once, its steps shown as they finish."""
+
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from sqlalchemy import select
+
+from backend.cli.follow import follow
+from backend.core.clock import SystemClock
+from backend.core.database import transaction
+from backend.executions import dispatch
+from backend.executions.models import Trigger
+from backend.strategies import prompts, service
+from backend.strategies.models import Strategy
+
+EXAMPLE = Path(__file__).parents[2] / "database" / "seed" / "example_strategy.yaml"
+
+
+def run_example(console: Console) -> None:
+    """Make the prompts and, where there is no strategy at all, the example; run that once."""
+    clock = SystemClock()
+    with transaction() as session:
+        prompts.add_defaults(session, clock)
+        if session.scalar(select(Strategy.id).limit(1)) is not None:
+            return
+        document = yaml.safe_load(EXAMPLE.read_text())
+        strategy = service.create(
+            session, clock, document=document, author="glassbox", is_enabled=True
+        )
+        ids = dispatch.start(
+            session, clock, strategy, symbols=None, trigger=Trigger.CLI, requested_by="glassbox up"
+        )
+    console.print(f"Made the example strategy {strategy.name!r} and started it once:")
+    for execution_id in ids:
+        follow(execution_id, console)

@@ -1,0 +1,29 @@
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backend.core.database import transaction
+from backend.executions import service
+
+
+def executions(
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 20,
+) -> None:
+    """The newest executions."""
+    with transaction() as session:
+        rows = service.find(session, service.Filters(symbol=symbol), limit)
+    table = Table("id", "strategy", "symbol", "due (UTC)", "status", "outcome", "reason")
+    for execution, name in rows:
+        table.add_row(
+            str(execution.id),
+            name,
+            execution.symbol,
+            f"{execution.due_at:%Y-%m-%d %H:%M:%S}",
+            execution.status,
+            execution.outcome or "",
+            execution.reason or "",
+        )
+    Console().print(table if rows else "No executions yet. Start one: glassbox run STRATEGY")
