@@ -103,7 +103,7 @@ def _with_stop(
     raw = _raw_stop(levels, settings, view, series_last)
     if raw is None:
         where = getattr(settings.stop, "label", "the view")
-        return levels.but("no_stop", f"There is no stop: {where} gives no value.")
+        return levels.but("no_stop", f"There is no stop: {where} gives no usable value.")
     if not is_price(raw):
         return levels.but("impossible_price", f"The stop would be at {raw}.")
     stop = floor_to(raw, tick) if levels.direction is Direction.LONG else ceil_to(raw, tick)
