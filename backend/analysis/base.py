@@ -21,7 +21,7 @@ class Direction(StrEnum):
 class Claim(BaseModel):
     """A number that the analyst quotes, so that it can be held against the data."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: str = Field(description="What is quoted: close, high, low, or an indicator's label.")
     value: float = Field(description="The number as quoted.")
@@ -31,7 +31,7 @@ class Claim(BaseModel):
 class Opinion(BaseModel):
     """One structured opinion. Prices are in contract currency; confidence is a fraction."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     direction: Direction
     confidence: float = Field(ge=0, le=1, description="0 is no idea, 1 is certain.")

@@ -64,7 +64,7 @@ def check(opinion: Opinion, charts: Sequence[ChartFacts]) -> ClaimCheck:
     What blocks: an entry far from the last close, a stop or target on the wrong side or at
     another price's scale, a wrong last close, and a level that rests on a wrong quotation. A
     number that the facts do not hold is `unknown` and blocks nothing. An opinion about several
-    charts is right where it is right about one of them.
+    charts is right where it is right about one of them. Give at least one chart.
     """
     claims = [_checked(claim, charts) for claim in opinion.claims]
     levels = _levels(opinion, charts[0])
@@ -108,34 +108,27 @@ def _checked(claim: Claim, charts: Sequence[ChartFacts]) -> CheckedClaim:
 def _against_chart(claim: Claim, name: str, chart: ChartFacts) -> CheckedClaim | None:
     values = _values(name, chart)
     row = len(values) - 1 - claim.bars_ago
-    if claim.bars_ago < 0 or row < 0 or values[row] is None:
+    actual = values[row] if 0 <= row < len(values) else None
+    if actual is None:
         return None
-    actual = values[row]
-    assert actual is not None
-    # Near zero, as MACD often is, the usual size of the series is the measure.
-    usual = median(abs(value) for value in values if value is not None)
-    scale = abs(actual) if name in _PRICES else max(abs(actual), usual)
-    difference = _difference(claim.value, actual, scale)
+    difference = _difference(claim.value, actual, _scale(name, actual, values))
     verdict = _verdict(claim.value, actual, difference, name in _PRICES)
-    sentence = f"{claim.name} is quoted as {claim.value:g}"
+    said = f"{claim.name} is quoted as {claim.value:g}"
     if verdict == "right":
-        return _made(claim, actual, difference, verdict, f"{sentence}, which is right.")
+        return _made(claim, actual, difference, verdict, f"{said}, which is right.")
     beside = values[max(0, row - 1) : row + 2]
     if any(_is_same(claim.value, value) for value in beside if value is not None):
-        return _made(
-            claim,
-            actual,
-            difference,
-            "slip",
-            f"{sentence}, the value of a bar beside; it is {actual:g}.",
-        )
-    return _made(
-        claim,
-        actual,
-        difference,
-        verdict,
-        f"{sentence}; {chart.timeframe} data has {actual:g} ({difference:.1%} apart).",
-    )
+        sentence = f"{said}, the value of a bar beside; it is {actual:g}."
+        return _made(claim, actual, difference, "slip", sentence)
+    sentence = f"{said}; {chart.timeframe} data has {actual:g} ({difference:.1%} apart)."
+    return _made(claim, actual, difference, verdict, sentence)
+
+
+def _scale(name: str, actual: float, values: Sequence[float | None]) -> float:
+    """What a difference is measured by: near zero, as MACD often is, the series' usual size."""
+    if name in _PRICES:
+        return abs(actual)
+    return max(abs(actual), median(abs(value) for value in values if value is not None))
 
 
 def _values(name: str, chart: ChartFacts) -> Sequence[float | None]:

@@ -129,11 +129,6 @@ def facts_for(
                 f"The series {label!r} has {len(values)} values and there are {len(bars)} bars.",
                 field=label,
             )
-    last = bars[slice(-KEPT, None)]
-    columns: dict[str, Any] = {
-        name: getattr(last, name).tolist()
-        for name in ("time", "open", "high", "low", "close", "volume")
-    }
     return ChartFacts(
         symbol=symbol,
         company=company,
@@ -143,10 +138,15 @@ def facts_for(
         as_of=as_of,
         is_simulated=is_simulated,
         timeframe=bars.timeframe,
-        **columns,
+        **_columns(bars[-KEPT:]),
         series={label: _finite(values[-KEPT:]) for label, values in series.items()},
         rules=list(rules),
     )
+
+
+def _columns(bars: Bars) -> dict[str, Any]:
+    names = ("time", "open", "high", "low", "close", "volume")
+    return {name: getattr(bars, name).tolist() for name in names}
 
 
 def _finite(values: FloatArray) -> list[float | None]:

@@ -1,6 +1,5 @@
 """Whether a model's text is an opinion at all, and one that can be acted on."""
 
-import math
 import re
 
 from pydantic import ValidationError
@@ -26,14 +25,9 @@ def read_opinion(text: str) -> tuple[Opinion | None, list[str]]:
 def impossible(opinion: Opinion) -> list[str]:
     """Numbers that no market can have, whatever the chart shows; empty when all are possible."""
     problems = [
-        f"{name} is {price}; a price is a finite number above zero."
+        f"{name} is {price}; a price is above zero."
         for name, price in _prices(opinion)
-        if not (math.isfinite(price) and price > 0)
-    ]
-    problems += [
-        f"claims: the value of {claim.name!r} is {claim.value}; quote a finite number."
-        for claim in opinion.claims
-        if not math.isfinite(claim.value)
+        if price <= 0
     ]
     return (problems or _wrong_sides(opinion))[:_MOST_PROBLEMS]
 

@@ -175,7 +175,7 @@ def test_a_number_rounded_from_the_data_is_never_called_wrong(
 ) -> None:
     facts = chart()
     column = facts.series.get(name) or getattr(facts, name)
-    actual: float = column[row]
+    actual = float(column[row] or 0)
     result = checked(Claim(name=name, value=round(actual, decimals), bars_ago=59 - row))
     assert result.claims[0].verdict == "right"
     assert not result.blocks

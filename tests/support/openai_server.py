@@ -159,7 +159,8 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.stalls or answer.hangs_up:
             self.close_connection = True
             return
-        self.send_response(answer.status)
+        # Without the usual Date and Server, so that a script may give its own.
+        self.send_response_only(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
         if answer.dribbles:
