@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import date
-from functools import lru_cache
+from functools import cached_property
 
-import exchange_calendars
 import numpy as np
+import pandas as pd
 
 from backend.core.values import IntArray
+from backend.exchange import calendars
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+EARLIEST = date.fromisoformat(calendars.FIRST_DAY)
 # NYSE-listed shares trade from 04:00, five and a half hours before the bell, and for four hours
 # after the close, which is 17:00 on half days.
 _PRE_MINUTES = 330
@@ -45,16 +47,22 @@ class Sessions:
     """
     All sessions of an exchange between two days, oldest first.
 
-    `days` are proleptic ordinals (`date.toordinal`), `opens` and `closes` UTC milliseconds;
-    `wall_opens` is the exchange's own wall clock in ms.
+    `days` are proleptic ordinals (`date.toordinal`), `opens` and `closes` UTC milliseconds. None
+    are known before `EARLIEST`.
     """
 
     def __init__(self, calendar: str, first: date, last: date) -> None:
-        self.days, self.opens, self.closes, self.wall_opens = _columns(calendar, first, last)
+        known = calendars.calendar(calendar)
+        days = known.dates + EPOCH_ORDINAL
+        wanted = (days >= first.toordinal()) & (days <= last.toordinal())
+        self.timezone = known.timezone
+        self.days: IntArray = days[wanted]
+        self.opens: IntArray = known.opens[wanted]
+        self.closes: IntArray = known.closes[wanted]
         self.weeks: IntArray = (self.days - 1) // 7
         """Ordinal 1 was a Monday, so weeks run from Monday to Sunday."""
-        days = (self.days - EPOCH_ORDINAL).astype("datetime64[D]")
-        self.months: IntArray = days.astype("datetime64[M]").astype(np.int64)
+        dates = known.dates[wanted].astype("datetime64[D]")
+        self.months: IntArray = dates.astype("datetime64[M]").astype(np.int64)
         self.pres: IntArray = self.opens - _PRE_MINUTES * MINUTE_MS
         self.posts: IntArray = self.closes + POST_MINUTES * MINUTE_MS
 
@@ -70,6 +78,13 @@ class Sessions:
             post_ms=int(self.posts[index]),
         )
 
+    @cached_property
+    def wall_opens(self) -> IntArray:
+        """The opens as the exchange's own wall clock shows them, in ms."""
+        opens = pd.to_datetime(self.opens, unit="ms", utc=True)
+        local = opens.tz_convert(self.timezone).tz_localize(None)
+        return np.asarray(local.to_numpy().astype("datetime64[ms]").astype(np.int64))
+
     def minutes(self, index: int) -> int:
         return int(self.closes[index] - self.opens[index]) // MINUTE_MS
 
@@ -81,14 +96,3 @@ class Sessions:
     def current(self, now_ms: int) -> int:
         """The session whose extended trading began last, -1 before the first one."""
         return int(np.searchsorted(self.pres, now_ms, side="right")) - 1
-
-
-@lru_cache(maxsize=8)
-def _columns(calendar: str, first: date, last: date) -> tuple[IntArray, ...]:
-    table = exchange_calendars.get_calendar(calendar, start=first.isoformat(), end=last.isoformat())
-    wall_opens = table.opens.dt.tz_convert(table.tz).dt.tz_localize(None)
-    columns = (table.sessions, table.opens, table.closes, wall_opens)
-    days, *moments = (
-        np.asarray(each.to_numpy("datetime64[ms]").view(np.int64)) for each in columns
-    )
-    return days // DAY_MS + EPOCH_ORDINAL, *moments

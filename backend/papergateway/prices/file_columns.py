@@ -17,9 +17,9 @@ PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume")
 _TIMES = ("date", "time", "datetime", "timestamp")
 _NEW_YORK = "America/New_York"
-_EARLIEST, _LATEST = pd.Timestamp("1950-01-01"), pd.Timestamp("2100-01-01")
+_EARLIEST, _LATEST = pd.Timestamp("1900-01-01"), pd.Timestamp("2100-01-01")
 _LARGEST = {**dict.fromkeys(PRICES, 1e8), "volume": 1e14}
-_ZONE = re.compile(r":.*(Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
+_ZONE = re.compile(r":.*(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 # Adjusted prices of common sources differ from each other in the last digits of a float.
 _FLOAT_NOISE = 1e-6
 Mask = NDArray[np.bool_]
@@ -136,7 +136,7 @@ def _times(path: Path, row: IntArray, frame: pd.DataFrame) -> tuple[IntArray, bo
     if is_zoned:
         zoned = _wall_clock(zoned)
     outside = np.asarray((zoned < _EARLIEST) | (zoned >= _LATEST))
-    _refuse_first(path, row, name, outside, values, "is not between 1950 and 2100; correct it.")
+    _refuse_first(path, row, name, outside, values, "is not between 1900 and 2100; correct it.")
     return np.asarray(zoned.to_numpy().astype("datetime64[ms]").astype(np.int64)), is_zoned
 
 

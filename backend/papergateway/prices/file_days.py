@@ -33,7 +33,7 @@ def _daily(table: Table, sessions: Sessions) -> History:
     if odd.any():
         table.note(
             f"{odd.sum()} rows lie on days without a session (first {_iso(days[odd][0])});"
-            " they were joined to the next session of their week, or to its last."
+            " they were laid on sessions near them."
         )
     return History(days=days, rows=None, **table.numbers)
 

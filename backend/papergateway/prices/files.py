@@ -3,9 +3,10 @@ A symbol from a user's own file of prices.
 
 Refused: missing columns, values that are empty, no number or no date, prices under a cent,
 negative volume, a high below its low, an open or close outside them, two different rows for one
-time. Accepted with a note: rows out of order (sorted), identical rows (kept once), missing
-sessions or minutes (see `laying` and `tape`), rows outside the exchange's hours (left out, or
-joined to a session for daily rows), fractions of cents and shares (rounded).
+time. Accepted with a note: rows out of order (sorted), identical rows (kept once), missing sessions
+or minutes (see `pairing` and `tape`), daily rows on days without a session (laid on one near them),
+intraday rows outside regular hours and rows before the calendar begins (left out), fractions of
+cents and shares (rounded).
 """
 
 import re
@@ -18,7 +19,7 @@ import numpy as np
 
 from backend.core.values import IntArray
 from backend.papergateway.prices import file_columns
-from backend.papergateway.prices.calendar import DAY_MS, EPOCH_ORDINAL
+from backend.papergateway.prices.calendar import DAY_MS, EARLIEST, EPOCH_ORDINAL
 from backend.papergateway.prices.file_columns import NUMBERS, PRICES, Columns, refuse
 from backend.papergateway.prices.history import to_ticks
 
@@ -75,7 +76,14 @@ def _read(path: Path, taken: dict[str, str]) -> Table:
     columns = file_columns.read(path)
     order = np.argsort(columns.time, kind="stable")
     kept = order[_first_of_twins(path, columns, order)]
-    table = Table(path=path, symbol=symbol, time=columns.time[kept], numbers=_whole(columns, kept))
+    known = kept[columns.time[kept] >= (EARLIEST.toordinal() - EPOCH_ORDINAL) * DAY_MS]
+    if not len(known):
+        refuse(path, f"all rows are older than {EARLIEST}; give later ones.", column="date")
+    table = Table(
+        path=path, symbol=symbol, time=columns.time[known], numbers=_whole(columns, known)
+    )
+    if early := len(kept) - len(known):
+        table.note(f"{early} rows before {EARLIEST} were left out.")
     _note_remarks(table, columns, len(kept))
     return table
 

@@ -10,7 +10,12 @@ from backend.papergateway.prices import bars as bar_rules
 from backend.papergateway.prices import file_days
 from backend.papergateway.prices import files as user_files
 from backend.papergateway.prices.bars import PaperBar
-from backend.papergateway.prices.calendar import MINUTE_MS, POST_MINUTES, Session, Sessions
+from backend.papergateway.prices.calendar import (
+    MINUTE_MS,
+    POST_MINUTES,
+    Session,
+    Sessions,
+)
 from backend.papergateway.prices.history import History, built_in
 from backend.papergateway.prices.instruments import (
     BUILT_IN,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from backend.papergateway.prices.bars import money
 from backend.papergateway.prices.calendar import Session
-from backend.papergateway.prices.path import Shape
+from backend.papergateway.prices.path import Minutes, Shape
 from backend.papergateway.prices.tape import Tape
 
 # One basis point of the price, never less than a tick; extended hours are wider.
@@ -48,9 +48,11 @@ def quote(tape: Tape, now_ms: int) -> PaperQuote | None:
         return None
     session = tape.sessions[index]
     updated_ms = min(now_ms // 1000, session.post_ms // 1000 - 1) * 1000
-    last = _last(tape, index, session, now_ms)
+    seen = _segment(tape, index, session, now_ms).until(now_ms)
+    last = int(seen.c[-1])
     is_regular = session.open_ms <= now_ms < session.close_ms
-    today = _today(tape, index, session, now_ms)
+    today = _joined(seen) if is_regular else tape.shape(index)
+    has_opened = now_ms >= session.open_ms
     bid, ask, sizes = _book(tape, last, updated_ms, _SPREAD if is_regular else _EXTENDED_SPREAD)
     return PaperQuote(
         last=money(last),
@@ -59,32 +61,23 @@ def quote(tape: Tape, now_ms: int) -> PaperQuote | None:
         bid_size=sizes[0],
         ask_size=sizes[1],
         last_size=sizes[2],
-        open=money(today.open) if today else None,
-        high=money(today.high) if today else None,
-        low=money(today.low) if today else None,
-        volume=today.volume if today else 0,
+        open=money(today.open) if has_opened else None,
+        high=money(today.high) if has_opened else None,
+        low=money(today.low) if has_opened else None,
+        volume=today.volume if has_opened else 0,
         prior_close=money(int(tape.laid.prior[index])),
         is_open=is_regular,
         updated_ms=updated_ms,
     )
 
 
-def _last(tape: Tape, index: int, session: Session, now_ms: int) -> int:
+def _segment(tape: Tape, index: int, session: Session, now_ms: int) -> Minutes:
     if now_ms < session.open_ms:
-        segment = tape.pre(index)
-    elif now_ms < session.close_ms:
-        segment = tape.regular(index)
-    else:
-        segment = tape.post(index)
-    return int(segment.until(now_ms).c[-1])
+        return tape.pre(index)
+    return tape.regular(index) if now_ms < session.close_ms else tape.post(index)
 
 
-def _today(tape: Tape, index: int, session: Session, now_ms: int) -> Shape | None:
-    if now_ms < session.open_ms:
-        return None
-    if now_ms >= session.close_ms:
-        return tape.shape(index)
-    seen = tape.regular(index).until(now_ms)
+def _joined(seen: Minutes) -> Shape:
     high, low = int(seen.h.max()), int(seen.l.min())
     return Shape(int(seen.o[0]), high, low, int(seen.c[-1]), int(seen.v.sum()))
 
