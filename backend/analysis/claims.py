@@ -23,8 +23,9 @@ SERIES_SLIP = 0.05
 ENTRY_SLIP = (0.03, 2.0)
 ENTRY_WRONG = (0.10, 5.0)
 """Distance from the last close, as a fraction of it and in mean true ranges; the larger counts."""
-FARTHEST = 2.0
-"""A stop or target beyond twice or half the last close belongs to another price."""
+FARTHEST = (2.0, 10.0)
+"""A stop or target beyond twice or half the last close, and more than ten mean true ranges from
+it, belongs to another price."""
 
 _PRICES = {"open": "open", "high": "high", "low": "low", "close": "close", "volume": "volume"}
 _ALIASES = {"price": "close", "last": "close", "last_close": "close", "last_price": "close"}
@@ -203,7 +204,11 @@ def _entry(price: float, chart: ChartFacts) -> CheckedClaim:
 
 
 def _reachable(name: str, price: float, chart: ChartFacts) -> CheckedClaim:
-    is_near = 1 / FARTHEST <= price / chart.last_close <= FARTHEST
+    times, ranges = FARTHEST
+    distance = abs(price - chart.last_close)
+    is_near = distance <= ranges * chart.true_range() or (
+        chart.last_close / times <= price <= chart.last_close * times
+    )
     verdict: Verdict = "right" if is_near else "wrong"
     return _level(name, price, chart, verdict, "fits" if is_near else "is out of reach of")
 

@@ -137,7 +137,9 @@ def levels(facts: ChartFacts) -> tuple[list[float], list[float]]:
     close, apart = facts.last_close, facts.true_range() / 2
     lows = (low for low in _swings(facts.low, min) if low < close)
     highs = (high for high in _swings(facts.high, max) if high > close)
-    return _spaced(sorted(lows, reverse=True), apart), _spaced(sorted(highs), apart)
+    support = _spaced(sorted(lows, reverse=True), apart)
+    resistance = _spaced(sorted(highs), apart)
+    return _tradable(facts, support), _tradable(facts, resistance)
 
 
 def _swings(values: list[float], extreme: Any) -> Iterable[float]:
@@ -152,6 +154,10 @@ def _spaced(prices: list[float], apart: float) -> list[float]:
         if not kept or abs(price - kept[-1]) >= apart:
             kept.append(price)
     return kept[:3]
+
+
+def _tradable(facts: ChartFacts, prices: list[float]) -> list[float]:
+    return [price for price in map(facts.on_tick, prices) if price > 0]
 
 
 def _direction(score: float) -> Direction:

@@ -39,8 +39,9 @@ def _known(facts: ChartFacts, *starts: str) -> Iterator[tuple[str, float]]:
             yield label, value
 
 
-def _quote(label: str, value: float) -> Claim:
-    return Claim(name=label, value=value)
+def _quote(label: str, value: float, bars_ago: int = 0) -> Claim:
+    # Eight significant digits: floats carry noise beyond, and the claim stays true.
+    return Claim(name=label, value=float(f"{value:.8g}"), bars_ago=bars_ago)
 
 
 def _averages(facts: ChartFacts) -> Iterator[Mark]:
@@ -113,6 +114,6 @@ def _change(facts: ChartFacts) -> Mark:
         reason=f"Price changed by {change:+.1%} over {bars_ago} bars.",
         claims=(
             _quote("close", facts.last_close),
-            Claim(name="close", value=before, bars_ago=bars_ago),
+            _quote("close", before, bars_ago),
         ),
     )

@@ -137,6 +137,13 @@ def test_a_plan_some_way_from_the_price_is_only_flagged() -> None:
     assert result.levels[0].verdict == "slip"
 
 
+def test_a_far_target_is_in_reach_where_bars_are_wide() -> None:
+    wide = chart().model_copy(update={"high": [115.0] * 60, "low": [85.0] * 60})
+    given = Opinion.model_validate(opinion(targets=[230.0]))
+    assert not check(given, [wide]).blocks
+    assert check(given, [chart()]).blocks
+
+
 def test_a_support_above_the_price_is_flagged() -> None:
     result = checked(support=[99.0, 110.0])
     found = [item.verdict for item in result.levels if item.name == "support"]
