@@ -49,7 +49,7 @@ def of_values(pane: Pane, bounds: Bounds) -> dict[str, Any]:
         "showgrid": True,
         "gridcolor": theme.RULE,
         "zeroline": False,
-        "nticks": max(4, round(pane.pixels / 44)),
+        "nticks": max(3, round(pane.pixels / 34)),
         "tickfont": {"size": 11.5},
         "ticklabelposition": "outside right",
     }
@@ -82,7 +82,7 @@ def pane_bounds(pane: Pane) -> Bounds:
 
 def volume_bounds(bars: Bars, pane: Pane) -> Bounds:
     _, high = span([bars.volume])
-    return _rounded(0.0, (high or 1.0) * pane.pixels / (pane.pixels - LEGEND_PIXELS / 2))
+    return _rounded(0.0, (high or 1.0) * pane.pixels / (pane.pixels - LEGEND_PIXELS))
 
 
 def _within(values: FloatArray, low: float, high: float) -> FloatArray:

@@ -1,7 +1,6 @@
 """Figures to PNG through the one browser of this process."""
 
 import atexit
-from concurrent.futures import CancelledError
 from threading import Lock
 
 from backend.charts.base import HEIGHT, WIDTH
@@ -40,12 +39,12 @@ class Renderer:
                 return self._draw(figure, width, height)
             except AppError:
                 raise
-            except (Exception, CancelledError) as error:
+            except Exception as error:
                 # A dying browser fails in many ways; whether a new one can draw it is the answer.
                 log.warning("chart_browser_restarted", error=repr(error))
             try:
                 return self._draw(figure, width, height)
-            except (Exception, CancelledError) as error:
+            except Exception as error:
                 raise _down(error) from error
 
     def close(self) -> None:
@@ -90,7 +89,7 @@ def _started() -> Browser:
         return Browser()
     except AppError:
         raise
-    except (Exception, CancelledError) as error:
+    except Exception as error:
         raise _down(error) from error
 
 
