@@ -1,8 +1,7 @@
-"""The Celery process: runs executions; with `beat`, calls the dispatcher each minute."""
+"""The Celery process that runs executions."""
 
 import threading
 
-from celery.schedules import crontab
 from celery.signals import setup_logging, worker_ready
 
 from backend.core import logging
@@ -10,21 +9,7 @@ from backend.executions import partitions
 from backend.executions.tasks import app
 from backend.executions.tools import live_tools
 
-REAP_SECONDS = 10.0
-
-app.conf.beat_schedule = {
-    "dispatch due strategies": {
-        "task": "executions.dispatch_due",
-        "schedule": crontab(minute="*"),
-        # A dispatch that waited longer is overtaken by the next one.
-        "options": {"expires": 55},
-    },
-    "send again what nobody works on": {
-        "task": "executions.reap",
-        "schedule": REAP_SECONDS,
-        "options": {"expires": REAP_SECONDS},
-    },
-}
+__all__ = ["app"]
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

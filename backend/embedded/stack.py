@@ -141,7 +141,9 @@ class _Layout:
         redis_url = self.environment["REDIS_URL"]
         return Part(
             name="worker",
-            command=_celery("worker", "--pool", "threads", "--concurrency", threads),
+            command=_celery(
+                "backend.worker", "worker", "--pool", "threads", "--concurrency", threads
+            ),
             is_healthy=lambda: health.worker_listens(redis_url),
             needs=("migrate", "redis"),
         )
@@ -150,7 +152,7 @@ class _Layout:
         schedule = self.home / "beat-schedule"
         return Part(
             name="beat",
-            command=_celery("beat", "--schedule", str(schedule)),
+            command=_celery("backend.beat", "beat", "--schedule", str(schedule)),
             is_healthy=lambda: any(self.home.glob(f"{schedule.name}*")),
             needs=("migrate", "redis"),
         )
@@ -204,5 +206,5 @@ def _python(*arguments: str) -> Callable[[], list[str]]:
     return lambda: child.command([sys.executable, *arguments])
 
 
-def _celery(*arguments: str) -> Callable[[], list[str]]:
-    return _python("-m", "celery", "-A", "backend.worker", *arguments, "--loglevel", "INFO")
+def _celery(app: str, *arguments: str) -> Callable[[], list[str]]:
+    return _python("-m", "celery", "-A", app, *arguments, "--loglevel", "INFO")

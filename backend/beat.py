@@ -1,0 +1,29 @@
+"""Celery Beat: what is called when. It only sends, so it imports none of the work."""
+
+from celery.schedules import crontab
+from celery.signals import setup_logging
+
+from backend.core import logging
+from backend.core.queue import queue
+
+REAP_SECONDS = 10.0
+
+app = queue()
+app.conf.beat_schedule = {
+    "dispatch due strategies": {
+        "task": "executions.dispatch_due",
+        "schedule": crontab(minute="*"),
+        # A dispatch that waited longer is overtaken by the next one.
+        "options": {"expires": 55},
+    },
+    "send again what nobody works on": {
+        "task": "executions.reap",
+        "schedule": REAP_SECONDS,
+        "options": {"expires": REAP_SECONDS},
+    },
+}
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def _configure_logging(**_: object) -> None:
+    logging.configure("beat")

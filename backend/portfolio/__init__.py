@@ -1,0 +1,1 @@
+"""What we hold: orders, fills, positions and limits. Orders are not placed yet."""
