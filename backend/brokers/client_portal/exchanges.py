@@ -29,7 +29,7 @@ _BY_CALENDAR = {
     ("XWAR", "Europe/Warsaw"): "WSE",
     ("XPRA", "Europe/Prague"): "PRA",
     ("XBUD", "Europe/Budapest"): "BUX",
-    ("XTAE", "Asia/Jerusalem"): "TASE",
+    ("XTAE", "Asia/Tel_Aviv"): "TASE",
     ("XJSE", "Africa/Johannesburg"): "JSE",
     ("XTKS", "Asia/Tokyo"): "TSEJ",
     ("XHKG", "Asia/Hong_Kong"): "SEHK",

@@ -15,7 +15,7 @@ from backend.core.errors import TemporaryError
 
 _SHAPE = re.compile(
     r"[CH]?\s*(?P<sign>[+-]?)\s*(?P<digits>\d{1,3}(?:,\d{3})+|\d+|(?=\.\d))(?P<fraction>\.\d*)?"
-    r"(?P<exponent>[eE][+-]?\d{1,3})?\s*(?P<suffix>[KMBT%]?)",
+    r"(?:[eE](?P<exponent>[+-]?\d{1,3}))?\s*(?P<suffix>[KMBT%]?)",
     re.ASCII,
 )
 _SCALES = {"": 0, "K": 3, "M": 6, "B": 9, "T": 12, "%": -2}
@@ -50,8 +50,9 @@ def parse_number(value: object, name: str = "number") -> Decimal | None:
     if match is None:
         raise _no_number(value, name)
     digits = (match["digits"] or "0").replace(",", "")
-    plain = f"{match['sign']}{digits}{match['fraction'] or ''}{match['exponent'] or ''}"
-    return Decimal(plain).scaleb(_SCALES[match["suffix"]])
+    exponent = int(match["exponent"] or 0) + _SCALES[match["suffix"]]
+    # One exact conversion: arithmetic on Decimals would round to the context's precision.
+    return Decimal(f"{match['sign']}{digits}{match['fraction'] or ''}E{exponent}")
 
 
 def required_number(value: object, name: str) -> Decimal:

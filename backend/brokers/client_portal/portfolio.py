@@ -16,9 +16,6 @@ from backend.brokers.client_portal.session import GatewaySession
 from backend.core.clock import Clock
 from backend.core.errors import InvalidInput, NotFound, SessionDown, TemporaryError, did_you_mean
 
-_READS = 3
-"""The first read of a session is half empty, the second should be whole."""
-
 # Inactive, Filled, Cancelled and Failed orders no longer work.
 _WORKING = frozenset(
     {"PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel", "PreCancelled", "WarnState"}
@@ -74,8 +71,10 @@ def snapshot(
     held = {item.id: item for item in accounts(session, wanted)}
     if account not in held:
         raise _not_found(account, held)
-    # Both are cold at first and may be asked every five seconds only: begin with them.
-    _warm_up(session)
+    # The first read of a session comes back empty, and IBKR allows one in five seconds: begin
+    # with these two, so that the other reads fill the pause.
+    for endpoint in (endpoints.ORDERS, endpoints.PNL):
+        _recent(session, endpoint)
     summary = _read(session, endpoints.SUMMARY, account)
     ledger = _read(session, endpoints.LEDGER, account)
     rows = _read(session, endpoints.POSITIONS, account)
@@ -93,9 +92,8 @@ def snapshot(
     )
 
 
-def _warm_up(session: GatewaySession) -> None:
-    session.read(Call(endpoint=endpoints.ORDERS, max_age=5.0))
-    session.read(Call(endpoint=endpoints.PNL, max_age=5.0))
+def _recent(session: GatewaySession, endpoint: Endpoint) -> dict[str, Any]:
+    return session.read_object(Call(endpoint=endpoint, max_age=5.0))
 
 
 def _read(session: GatewaySession, endpoint: Endpoint, account: str) -> Any:
@@ -128,17 +126,8 @@ def _currency(summary: Any, account: Account) -> str:
 
 
 def _day_pnl(session: GatewaySession, account: str) -> Decimal | None:
-    rows = _until_warm(session, endpoints.PNL).get("upnl") or {}
+    rows = _recent(session, endpoints.PNL).get("upnl")
     return parse_number(_inside(rows, f"{account}.Core", "dpl"), "the day's profit and loss")
-
-
-def _until_warm(session: GatewaySession, endpoint: Endpoint) -> dict[str, Any]:
-    """The first whole answer, or the last one of three."""
-    for _ in range(_READS):
-        body = session.read_object(Call(endpoint=endpoint, max_age=5.0))
-        if endpoint.is_complete(body):
-            break
-    return body
 
 
 def _positions(rows: Any) -> tuple[Position, ...]:
@@ -164,8 +153,10 @@ def _position(row: dict[str, Any]) -> Position:
 
 
 def _working_orders(session: GatewaySession, account: str) -> tuple[WorkingOrder, ...]:
-    body = _until_warm(session, endpoints.ORDERS)
-    if body.get("snapshot") is not True:
+    body = _recent(session, endpoints.ORDERS)
+    if not endpoints.ORDERS.is_complete(body):
+        body = _recent(session, endpoints.ORDERS)
+    if not endpoints.ORDERS.is_complete(body):
         # Nothing is not the same as not yet known: a second order could follow from it.
         raise TemporaryError("The gateway has not loaded its live orders.", code="bad_answer")
     rows = [row for row in body.get("orders") or () if row.get("acct", account) == account]
