@@ -3,6 +3,7 @@
 import sys
 
 from rich.console import Console
+from rich.text import Text
 
 from backend.cli import app
 from backend.core.errors import AppError
@@ -12,7 +13,8 @@ def main() -> None:
     try:
         app(prog_name="glassbox")
     except AppError as error:
-        Console(stderr=True).print(f"[red]Error:[/] {error.message}", markup=True, highlight=False)
+        sentence = Text.assemble(("Error: ", "red"), error.message)
+        Console(stderr=True).print(sentence, soft_wrap=True)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 from rich.console import Console
 
+from backend.brokers.base import SessionStatus
 from backend.cli import home as home_folder
 from backend.core.clock import SystemClock
 from backend.core.errors import AppError
@@ -152,10 +153,16 @@ def _gateway() -> Finding:
         verdict = Verdict.FAIL if _runs_or_is_named("ibkr_gateway_url") else Verdict.WARN
         return Finding(verdict, f"nobody answers at {url}; start it, or mend IBKR_GATEWAY_URL.")
     # Here and not above: only a gateway that answers is worth the broker's imports.
-    from backend.brokers.client_portal import ClientPortal
+    from backend.brokers.client_portal import broker
 
-    session = ClientPortal.from_settings().session()
-    return Finding(Verdict.OK, f"{url}: session is {session.status}")
+    if not settings().redis_url:
+        return Finding(Verdict.WARN, f"{url} answers; its session is asked once Redis runs")
+    session = broker.from_settings(SystemClock()).session()
+    if session.status is SessionStatus.READY:
+        return Finding(Verdict.OK, f"{url} is logged in")
+    return Finding(
+        Verdict.FAIL, f"{url}: the session is {session.status.value}; log in there by browser."
+    )
 
 
 def _storage() -> Finding:

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from time import monotonic, sleep
 
-import psutil
 import psycopg2
 
 from backend.core.errors import InvalidInput, OutsideError
@@ -176,13 +175,19 @@ class PostgresServer:
         that was killed and started again.
         """
         pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        # Here and not above: only after a crash is it worth the supervisor's memory.
+        import psutil
+
         try:
             process = psutil.Process(int(pid_file.read_text().split()[0]))
             is_ours = process.name() == "postgres" and Path(process.cwd()) == self.data
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
             is_ours = False
-        except (FileNotFoundError, IndexError, ValueError):
-            return
+        except (IndexError, ValueError):
+            # Half written by a server that was killed at its birth.
+            is_ours = False
         if not is_ours:
             pid_file.unlink(missing_ok=True)
 

@@ -10,10 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from time import monotonic, sleep
 
-import redis
-
 from backend.core.errors import InvalidInput, OutsideError
-from backend.embedded import child
+from backend.embedded import child, health
 
 
 class RedisServer:
@@ -62,13 +60,7 @@ class RedisServer:
 
     def is_ready(self) -> bool:
         """Whether the server answers; false while it loads its data."""
-        try:
-            with redis.Redis.from_url(
-                self.url, socket_timeout=2, socket_connect_timeout=2
-            ) as client:
-                return bool(client.ping())
-        except redis.RedisError:
-            return False
+        return health.redis_answers(self.url)
 
     def wait_ready(self, seconds: float = 30) -> None:
         """Raises `OutsideError` when the server does not answer within that time."""

@@ -18,7 +18,9 @@ LONGEST_DELAY_SECONDS = 30.0
 STEADY_SECONDS = 60.0
 """After this long in good health, the next crash counts as the first again."""
 SILENT_SECONDS = 60.0
-"""How long a part may not answer before it is killed and started again."""
+"""How long a part may not answer before it is killed and started again ..."""
+FIRST_ANSWER_SECONDS = 240.0
+"""... and how long it may take to answer first: imports are slow on a busy machine."""
 
 
 class State(StrEnum):
@@ -64,6 +66,7 @@ class Supervised:
         self._failures = 0
         self._due = 0.0
         self._answered = 0.0
+        self._healthy_since = 0.0
 
     def advance(self, ready: Container[str], environment: Mapping[str, str]) -> None:
         now = monotonic()
@@ -124,8 +127,6 @@ class Supervised:
             f" (failure {self._failures} in a row); its log is {self.log}."
         )
 
-    _healthy_since = 0.0
-
     def _check(self, needs_are_ready: bool, now: float) -> None:
         if self.part.runs_once:
             return
@@ -150,9 +151,13 @@ class Supervised:
         # Silence may be the fault of a part that it needs: then killing it mends nothing.
         if not needs_are_ready:
             self._answered = now
-        elif now - self._answered > SILENT_SECONDS and self.process is not None:
-            self._say(f"{self.part.name}: did not answer for {SILENT_SECONDS:g} s; killing it.")
+        elif now - self._answered > self._patience() and self.process is not None:
+            self._say(f"{self.part.name}: did not answer for {self._patience():g} s; killing it.")
+            self._answered = now
             self.kill()
+
+    def _patience(self) -> float:
+        return FIRST_ANSWER_SECONDS if self.state is State.STARTING else SILENT_SECONDS
 
     def ask_to_stop(self) -> None:
         if self.process is not None:

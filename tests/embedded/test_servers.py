@@ -29,7 +29,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> PostgresServer:
 def test_postgres_18_runs_as_nobody_special(made: PostgresServer) -> None:
     with made.running(), made.connect() as connection, connection.cursor() as cursor:
         cursor.execute("SHOW server_version_num")
-        assert cursor.fetchone()[0].startswith("18")
+        row = cursor.fetchone()
+        assert row is not None
+        assert row[0].startswith("18")
         pid = int((made.data / "postmaster.pid").read_text().split()[0])
         assert psutil.Process(pid).uids().effective != 0
     connection.close()
