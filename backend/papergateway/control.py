@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from backend.core.clock import from_ms
-from backend.core.errors import InvalidInput, NotAllowed, NotFound, did_you_mean
+from backend.core.errors import InvalidInput, NotAllowed, NotFound, UnknownName, did_you_mean
 from backend.papergateway.answers import ok, world_of
 from backend.papergateway.faults import Fault, FaultKind
 from backend.papergateway.login import LoginState
@@ -176,6 +176,9 @@ async def _read(request: Request, kind: type[Body]) -> Body:
 def _sentence(error: ValidationError, kind: type[BaseModel]) -> InvalidInput:
     first = error.errors(include_url=False)[0]
     path = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "enum":
+        hint = did_you_mean(str(first["input"]), str(first["ctx"]["expected"]).split("'")[1::2])
+        return UnknownName(f"{path}: {first['msg']}.{hint}", field=path)
     if first["type"] == "extra_forbidden":
         known = Fault.model_fields if len(first["loc"]) > 1 else kind.model_fields
         hint = did_you_mean(str(first["loc"][-1]), known) or f" Known: {', '.join(known)}."
@@ -207,8 +210,10 @@ def _guarded(answer: Any) -> Any:
 
 
 async def unknown(request: Request) -> Response:
-    wanted = request.url.path
-    hint = did_you_mean(wanted, [f"/__sim{route.path}" for route in routes[:-1]])
+    wanted, known = request.url.path, [f"/__sim{route.path}" for route in routes[:-1]]
+    if wanted in known:
+        raise NotFound(f"{wanted} does not answer to {request.method}.")
+    hint = did_you_mean(wanted, known)
     raise NotFound(f"There is nothing at {wanted}.{hint}")
 
 

@@ -1,6 +1,5 @@
 """The gateway's front door: addresses, pacing, faults and sessions before any answer is made."""
 
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -126,14 +125,8 @@ def _marked(send: Send) -> Send:
     return marked
 
 
-async def unrouted(request: Request, _: Exception) -> Response:
+async def unrouted(request: Request, _error: Exception) -> Response:
     """A path that no application upstream serves is answered by its web server, in HTML."""
     if request.url.path.startswith("/v1/"):
         return answers.html(404, "Not Found")
     return answers.text(404, f"Unknown path {request.url.path}")
-
-
-async def crashed(request: Request, error: Exception) -> Response:
-    if isinstance(error, HTTPException):
-        return await unrouted(request, error)
-    return answers.failed(500, "Internal Server Error")

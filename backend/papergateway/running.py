@@ -1,6 +1,7 @@
 """A gateway inside this process, for tests."""
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -12,10 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
-import uvicorn
 
 from backend.papergateway import certificates
-from backend.papergateway.server import configuration, create_world
+from backend.papergateway.server import Server, configuration, create_world
 from backend.papergateway.world import World
 
 START_SECONDS = 20.0
@@ -122,8 +122,9 @@ def running_gateway(
     world = create_world(speed=speed, now=now, files=files, seed=seed, paced=paced)
     with TemporaryDirectory() as folder:
         pair = certificates.ensure(Path(folder)) if https else None
-        server = uvicorn.Server(configuration(world, host="127.0.0.1", port=0, certificate=pair))
-        with _in_a_thread(server) as port:
+        server = Server(configuration(world, certificate=pair))
+        with socket.create_server(("127.0.0.1", 0)) as listener, _in_a_thread(server, listener):
+            port = listener.getsockname()[1]
             url = f"{'https' if https else 'http'}://127.0.0.1:{port}"
             certificate = pair[0] if pair else None
             control = Control(url, certificate)
@@ -134,11 +135,11 @@ def running_gateway(
 
 
 @contextmanager
-def _in_a_thread(server: uvicorn.Server) -> Iterator[int]:
+def _in_a_thread(server: Server, listener: socket.socket) -> Iterator[None]:
     ready = threading.Event()
 
     async def run() -> None:
-        serving = asyncio.create_task(server.serve())
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.005)
         ready.set()
@@ -146,9 +147,10 @@ def _in_a_thread(server: uvicorn.Server) -> Iterator[int]:
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), name="paper gateway")
     thread.start()
-    ready.wait(START_SECONDS)
     try:
-        yield server.servers[0].sockets[0].getsockname()[1]
+        assert ready.wait(START_SECONDS), "The paper gateway did not start."
+        assert server.started, "The paper gateway ended while it was starting."
+        yield
     finally:
         server.should_exit = True
         thread.join()

@@ -1,10 +1,12 @@
 """The gateway as an ASGI application and as a server."""
 
 import asyncio
+import socket
 import warnings
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -17,7 +19,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from backend.core.errors import AppError
+from backend.core.errors import AppError, Conflict
 from backend.papergateway import (
     accounts,
     answers,
@@ -33,7 +35,7 @@ from backend.papergateway import (
     websocket,
 )
 from backend.papergateway.clock import SettableClock
-from backend.papergateway.gateway import FrontDoor, crashed, unrouted
+from backend.papergateway.gateway import FrontDoor, unrouted
 from backend.papergateway.prices import Market
 from backend.papergateway.world import World
 
@@ -59,7 +61,7 @@ def create_app(world: World) -> ASGIApp:
             Mount("/v1/api", routes=API_ROUTES),
             Mount("/__sim", routes=control.routes),
         ],
-        exception_handlers={HTTPException: unrouted, AppError: _refused, Exception: crashed},
+        exception_handlers={HTTPException: unrouted, AppError: _refused},
     )
     app.router.redirect_slashes = False
     app.state.world = world
@@ -109,21 +111,40 @@ def serve(
     seed: int = 1,
     state_dir: Path,
 ) -> None:
-    """Run until SIGTERM or SIGINT; certificate and key are made in `state_dir` when missing."""
-    world = create_world(speed=speed, now=now, files=files, seed=seed)
-    certificate = certificates.ensure(state_dir) if https else None
-    settings = configuration(world, host=host, port=port, certificate=certificate)
-    asyncio.run(uvicorn.Server(settings).serve())
+    """
+    Run until SIGTERM or SIGINT, then return; certificate and key live in `state_dir`.
+
+    Raises `Conflict` when the port is taken and `InvalidInput` for a price file that is no good.
+    """
+    with _listen(host, port) as listener:
+        world = create_world(speed=speed, now=now, files=files, seed=seed)
+        certificate = certificates.ensure(state_dir) if https else None
+        settings = configuration(world, certificate=certificate)
+        asyncio.run(Server(settings).serve(sockets=[listener]))
 
 
-def configuration(
-    world: World, *, host: str, port: int, certificate: tuple[Path, Path] | None
-) -> uvicorn.Config:
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=128)
+    except OSError as error:
+        raise Conflict(
+            f"The paper gateway cannot listen on {host}:{port}: {error.strerror}."
+            " Choose another port with --port."
+        ) from error
+
+
+class Server(uvicorn.Server):
+    """Ends by returning: uvicorn's own would raise the signal again when it is done."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def configuration(world: World, *, certificate: tuple[Path, Path] | None) -> uvicorn.Config:
     """What uvicorn needs to behave like IBKR's gateway on the wire."""
     return uvicorn.Config(
         create_app(world),
-        host=host,
-        port=port,
         http=CuttableHttp,
         ws=RawWebSocket,
         # IBKR's gateway offers neither compression nor pings of its own.

@@ -17,7 +17,7 @@ STREAM_LIFE = timedelta(minutes=15)
 """Then IBKR stops a market data stream without a word."""
 ACCOUNT_EVERY_MS = 10_000
 HISTORIES = 5
-LADDER_ROWS = 10
+LADDER_ROWS = 21
 
 
 async def obey(client: Client, command: Command) -> None:
