@@ -86,9 +86,12 @@ class Market:
         end_ms: int,
         now_ms: int,
         outside_rth: bool = False,
+        keep: slice = slice(None),
     ) -> list[PaperBar]:
         """
         Bars whose start lies in [start, end) and not after now, oldest first.
+
+        `keep` picks among them before they are made, such as `slice(-1000, None)` for the newest.
 
         The bar that contains now holds only what was traded up to this second. Bars of a day and
         longer are made of regular sessions whatever `outside_rth` says. Raises `UnknownName` for
@@ -100,7 +103,7 @@ class Market:
             table = bar_rules.intraday(tape, timeframe, extended=outside_rth, **window)
         else:
             table = bar_rules.daily(tape, timeframe, **window)
-        return bar_rules.to_paper(table)
+        return bar_rules.to_paper(table[:, keep])
 
     def quote(self, conid: int, now_ms: int) -> PaperQuote | None:
         """None before the instrument's first session and after the end of the world made."""

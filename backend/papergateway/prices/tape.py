@@ -5,16 +5,19 @@ from hashlib import blake2b
 from zlib import crc32
 
 import numpy as np
+from numpy.typing import NDArray
 
-from backend.core.values import FloatArray, IntArray
+from backend.core.values import IntArray
 from backend.papergateway.prices.calendar import MINUTE_MS, Sessions
 from backend.papergateway.prices.history import History, Rows
 from backend.papergateway.prices.laying import LaidHistory
 from backend.papergateway.prices.path import Minutes, Shape, minutes, regular_weights
 
-# 256 sessions serve a thousand bars of any length from one hour down, in about 6 MB a symbol.
-_SESSIONS_KEPT = 256
+# 256 sessions hold a thousand bars of any length from one hour down, in 7 MB a symbol.
+_SESSIONS_KEPT, _EXTENDED_KEPT = 256, 32
 _REGULAR, _PRE, _POST = range(3)
+# A user's own minute turns at its 20th and 40th second, low first.
+_TURNS = np.array([[20], [40], [0]])
 # Extended hours move an eighth of the day's range and trade a few hundredths of its volume.
 _EXTENDED_RANGE = 8
 _PRE_VOLUME, _POST_VOLUME = 64, 96
@@ -29,8 +32,9 @@ class Tape:
         self.laid, self.sessions = laid, sessions
         self._rows = history.rows
         self._seed = (seed, crc32(symbol.encode()))
-        keep = lru_cache(maxsize=_SESSIONS_KEPT)
-        self.regular, self.pre, self.post = keep(self._regular), keep(self._pre), keep(self._post)
+        self.regular = lru_cache(maxsize=_SESSIONS_KEPT)(self._regular)
+        self.pre = lru_cache(maxsize=_EXTENDED_KEPT)(self._pre)
+        self.post = lru_cache(maxsize=_EXTENDED_KEPT)(self._post)
 
     def shape(self, index: int) -> Shape:
         laid = self.laid
@@ -89,23 +93,42 @@ def _from_rows(
     rng: np.random.Generator, rows: Rows, row: int, start_ms: int, count: int
 ) -> Minutes:
     """Each row on its own minutes; minutes without a row stand at the price before them."""
-    span = range(int(rows.first[row]), int(rows.first[row + 1]))
-    table = np.zeros((8, count), dtype=np.int64)
-    seconds = np.array([[20], [40], [0]])
-    table[5:] = seconds
-    at, price = 0, int(rows.open[span[0]])
-    for index in span:
-        minute = int(rows.minute[index])
-        table[:4, at:minute] = price
-        at = min(minute + int(rows.length[index]), count)
-        table[:, minute:at] = _row_minutes(rng, rows, index, at - minute)
-        price = int(rows.close[index])
-    table[:4, at:] = price
+    span = slice(int(rows.first[row]), int(rows.first[row + 1]))
+    columns = (rows.open, rows.high, rows.low, rows.close, rows.volume)
+    values, at = np.stack([column[span] for column in columns]), rows.minute[span]
+    lengths = np.minimum(rows.length[span], count - at)
+    table, known = np.zeros((8, count), dtype=np.int64), np.zeros(count, dtype=np.bool_)
+    table[5:] = _TURNS
+    for length in np.unique(lengths).tolist():
+        alike = lengths == length
+        places = at[alike][:, None] + np.arange(length)
+        table[:5, places] = _split(rng, values[:, alike], length)
+        known[places] = True
+    _stand_still(table, known)
     return Minutes(start_ms + MINUTE_MS * np.arange(count), table)
 
 
-def _row_minutes(rng: np.random.Generator, rows: Rows, index: int, count: int) -> IntArray:
-    columns = (rows.open, rows.high, rows.low, rows.close, rows.volume)
-    shape = Shape(*(int(column[index]) for column in columns))
-    weights: FloatArray = np.ones(count)
-    return minutes(rng, 0, shape, weights).table
+def _split(rng: np.random.Generator, values: IntArray, length: int) -> IntArray:
+    """
+    Rows o, h, l, c, v of one length as minutes: an axis more, the minutes' own aggregate the row.
+
+    The path goes straight to one extreme at a third of the row, to the other at two thirds.
+    """
+    o, h, low, c, v = values
+    low_first = rng.integers(0, 2, len(o)) == 1
+    knots = np.stack((o, np.where(low_first, low, h), np.where(low_first, h, low), c), axis=1)
+    times, turns = np.arange(length + 1), np.linspace(0, length, 4)
+    shares_of_knots = np.stack([np.interp(times, turns, knot) for knot in np.eye(4)])
+    edges = np.rint(knots @ shares_of_knots).astype(np.int64)
+    opens, closes = edges[:, :-1], edges[:, 1:]
+    highs, lows, each = np.maximum(opens, closes), np.minimum(opens, closes), np.arange(len(o))
+    highs[each, highs.argmax(axis=1)] = h
+    lows[each, lows.argmin(axis=1)] = low
+    traded = v[:, None] * times // length
+    return np.stack((opens, highs, lows, closes, np.diff(traded, axis=1)))
+
+
+def _stand_still(table: IntArray, known: NDArray[np.bool_]) -> None:
+    before = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
+    first_open = table[0, known.argmax()]
+    table[:4, ~known] = np.where(before < 0, first_open, table[3, before])[~known]

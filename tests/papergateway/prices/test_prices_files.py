@@ -262,6 +262,27 @@ def test_intraday_rows_are_served_as_they_are(write: Any, zone: str, clock: str)
     assert numbers([day]) == [(100, 180, 98, 178, sum(range(100, 178)))]
 
 
+@pytest.mark.parametrize("step", [1, 2, 7, 60])
+def test_the_minutes_of_a_row_add_up_to_it(write: Any, step: int) -> None:
+    start = pd.Timestamp("2026-11-18 09:30")
+    moments = [start + pd.Timedelta(minutes=minute) for minute in range(0, 390, step)]
+    rows = [
+        (100 + i % 7, 109 + i % 5, 95 - i % 3, 101 + i % 2, 13 * i) for i in range(len(moments))
+    ]
+    lines = [
+        f"{moment},{','.join(map(str, row))}" for moment, row in zip(moments, rows, strict=True)
+    ]
+
+    minutes = numbers(load(write(*lines), "1min")[0])
+
+    assert len(minutes) == 390
+    for index, row in enumerate(rows):
+        part = minutes[index * step : (index + 1) * step]
+        opens, highs, lows, ends, volumes = zip(*part, strict=True)
+        assert (opens[0], max(highs), min(lows), ends[-1], sum(volumes)) == row
+        assert all(low <= min(o, c) <= max(o, c) <= h for o, h, low, c, _ in part)
+
+
 def test_date_and_time_may_be_two_columns(write: Any) -> None:
     rows = [row.replace(" ", ",", 1) for row in five_minutes()]
 

@@ -163,6 +163,17 @@ def test_only_bars_that_start_in_the_window_are_given(market: Market, at: At) ->
     assert [bar.t for bar in bars] == [at("2026-11-19T14:40"), at("2026-11-19T14:50")]
 
 
+def test_the_newest_bars_of_a_long_window_may_be_asked_for(market: Market, at: At) -> None:
+    window: dict[str, Any] = {
+        "start_ms": at("2026-11-02"),
+        "end_ms": FAR,
+        "now_ms": at("2026-11-21"),
+    }
+    every = market.bars(AAPL, "30min", **window)
+
+    assert market.bars(AAPL, "30min", **window, keep=slice(-5, None)) == every[-5:]
+
+
 def test_extended_hours_surround_the_regular_bars_without_changing_them(
     market: Market, at: At
 ) -> None:
