@@ -96,7 +96,9 @@ def _run_one(step: Step, facts: dict[str, Any], tools: Tools) -> StepResult:
         ending = _ending(StepStatus.SKIPPED, reason.code, reason.sentence)
     except Ends as reason:
         found = reason.found
-        ending = _ending(StepStatus.ENDED, reason.code, reason.sentence, reason.outcome)
+        is_failure = reason.outcome is Outcome.FAILED
+        status = StepStatus.FAILED if is_failure else StepStatus.ENDED
+        ending = _ending(status, reason.code, reason.sentence, reason.outcome)
     except SessionDown as error:
         ending = _ending(StepStatus.PARKED, error.code, error.message)
     except AppError as error:

@@ -37,7 +37,9 @@ class PromptNames(Settings):
 class AnalysisSettings(Settings):
     model: str = Field("", max_length=100, description="Empty: the model of the settings.")
     temperature: float | None = Field(None, ge=0, le=2, description="None: the model's default.")
-    max_output_tokens: int = Field(4_000, ge=200, le=32_000)
+    max_output_tokens: int = Field(
+        8_000, ge=200, le=64_000, description="Reasoning that the model does not show counts too."
+    )
     send_charts: bool = Field(True, description="Show the charts to the model as images.")
     go_on_without_charts: bool = Field(
         True, description="When charts cannot be rendered, go on with numbers only."

@@ -8,12 +8,11 @@ from backend.analysis.facts import ChartFacts, ChartOpinion, facts_for
 from backend.analysis.prompt_variables import chart_variables, system_variables
 from backend.analysis.prompts import render
 from backend.brokers.base import Contract
-from backend.core.errors import OutsideError
 from backend.core.hashing import sha256_hex
 from backend.core.settings import settings as core_settings
 from backend.core.values import Timeframe
 from backend.trading.signal import SignalSettings
-from backend.workflow.outcome import NotNeeded
+from backend.workflow.outcome import Ends, NotNeeded, Outcome
 from backend.workflow.settings import AnalysisSettings, ChartSettings
 from backend.workflow.steps.base import ArtifactRef, StepData, Tools, step
 from backend.workflow.steps.compute_indicators import RuleFindings
@@ -90,7 +89,9 @@ def analyze_charts(input: Input, tools: Tools) -> Output:
         answer = tools.analyst.analyze(request)
         prompt = input.prompts["chart"]
         conversations.append(converse(request, answer, prompt, tools, timeframe=timeframe))
-        refuse_without_opinion(answer)
+        refuse_without_opinion(
+            answer, Output(chart_facts=kept, opinions=opinions, conversations=conversations)
+        )
         opinions.append(
             ChartOpinion(
                 timeframe=timeframe,
@@ -141,11 +142,11 @@ def converse(
     )
 
 
-def refuse_without_opinion(answer: Answer) -> None:
-    """No opinion, no trade: raises `OutsideError` with the answer's own reason."""
+def refuse_without_opinion(answer: Answer, found: StepData) -> None:
+    """No opinion, no trade: the execution fails with the answer's reason, `found` is kept."""
     if answer.opinion is None:
         sentence = answer.refusal or "The analyst gave no opinion."
-        raise OutsideError(sentence, code=answer.reason_code or "no_opinion")
+        raise Ends(Outcome.FAILED, answer.reason_code or "no_opinion", sentence, found=found)
 
 
 def _facts(chart: ChartSettings, input: Input, tools: Tools) -> ChartFacts:

@@ -51,7 +51,7 @@ def form_view(input: Input, tools: Tools) -> Output:
     request = _request(input, tools)
     answer = tools.analyst.analyze(request)
     conversation = converse(request, answer, input.prompts["view"], tools)
-    refuse_without_opinion(answer)
+    refuse_without_opinion(answer, Output(view=None, view_conversation=conversation))
     assert answer.opinion is not None
     return Output(view=view.around(answer.opinion, input.opinions), view_conversation=conversation)
 
