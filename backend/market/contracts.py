@@ -132,7 +132,7 @@ def the_one(
 
     Raises `InvalidInput` code `ambiguous_symbol` that names the choices.
     """
-    american = tuple(match for match in matches if _calendar(match.exchange) == "XNYS")
+    american = tuple(match for match in matches if _is_american(match))
     for choice in (matches, american):
         if len(choice) == 1:
             return choice[0]
@@ -150,6 +150,10 @@ def unknown(symbol: str, names: Iterable[str]) -> UnknownName:
         code="unknown_symbol",
         field="symbol",
     )
+
+
+def _is_american(match: base.ContractMatch) -> bool:
+    return _calendar(match.exchange) == "XNYS" if match.is_us is None else match.is_us
 
 
 def _calendar(exchange: str) -> str:

@@ -1,6 +1,6 @@
 """Completing a stored series of bars from the broker, only as far as something is missing."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
@@ -11,7 +11,8 @@ from backend.brokers import base
 from backend.core.clock import Clock, from_ms, to_ms
 from backend.core.database import transaction
 from backend.core.errors import TemporaryError
-from backend.exchange import sessions
+from backend.core.values import Bars
+from backend.exchange import quality, sessions
 from backend.exchange.calendars import Calendar
 from backend.market import series
 
@@ -22,9 +23,11 @@ _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Completion:
+class BarsResult:
     """`fetched` counts the bars that came over the network, those for comparison included."""
 
+    bars: Bars
+    """The last ones that had closed at the moment asked for; fewer where the broker has no more."""
     cache_hit: bool
     """The broker was not asked."""
     fetched: int
@@ -58,57 +61,57 @@ class BarHistory:
         self._broker = broker
         self._clock = clock
 
-    def complete(
-        self, key: series.Key, calendar: Calendar, start: datetime, as_of: datetime
-    ) -> Completion:
+    def last_closed(
+        self, key: series.Key, calendar: Calendar, count: int, as_of: datetime
+    ) -> BarsResult:
         """
-        See to it that every bar is stored that starts from `start` on and had closed by `as_of`.
+        The last `count` bars closed by `as_of`, after fetching those that are not stored yet.
 
         Any number of workers may do so at a time: the broker is asked without a transaction, then
         each takes the series' lock, compares and adds. Raises what `Broker.history` raises.
         """
+        as_of = min(as_of, self._clock.now())
+        # A few more, so that some missing bars do not leave fewer than asked for.
+        start = sessions.window_start(calendar, key.timeframe, count + count // 20 + 2, as_of)
         for _ in range(_ATTEMPTS):
             with transaction() as session:
                 stretch = series.stretch(session, key)
-                parts = _parts(session, stretch, key, calendar, to_ms(start), self._cutoff(as_of))
+                parts = _parts(session, stretch, key, calendar, to_ms(start), to_ms(as_of))
+                if stretch is not None and not parts:
+                    return _cached(_read(session, key, calendar, count, as_of), stretch)
             fetches = [self._fetch(key, calendar, *part, as_of) for part in parts]
             stored = _store(key, fetches, self._clock.now())
             if stored is _Stored.CONTRADICTED:
-                return self._replace(key, calendar, to_ms(start), as_of)
-            if stored is _Stored.DONE:
-                return _completion(fetches, stretch)
+                fetches = [self._replace(key, calendar, to_ms(start))]
+            if stored is not _Stored.APART:
+                bars = _read_and_judge(key, calendar, count, as_of)
+                return _fetched(bars, fetches, stored is _Stored.CONTRADICTED)
         raise TemporaryError(
             "Other workers kept replacing these bars; try again in a minute.", code="bars_busy"
         )
-
-    def _cutoff(self, as_of: datetime) -> int:
-        return to_ms(min(as_of, self._clock.now()))
 
     def _fetch(
         self, key: series.Key, calendar: Calendar, start_ms: int, end_ms: int, as_of: datetime
     ) -> _Fetch:
         # Looked at before asking: what closes while the answer is under way counts as forming.
-        now, cutoff = self._clock.now(), self._cutoff(as_of)
+        now, cutoff = self._clock.now(), to_ms(as_of)
         answer = self._broker.history(
             key.conid, key.timeframe, start=from_ms(start_ms), end=from_ms(end_ms)
         )
         bars = [bar for bar in answer.bars if start_ms <= bar.time < end_ms]
         times = np.array([bar.time for bar in bars], dtype=np.int64)
         closes = sessions.bar_close_ms(calendar, key.timeframe, times)
-        closed = [bar for bar, close in zip(bars, closes, strict=True) if close <= cutoff]
-        is_now = bool(bars) and closes[-1] > to_ms(now) and now - as_of <= _FORMING_LAG
+        is_forming = bool(bars) and closes[-1] > to_ms(now) and now - as_of <= _FORMING_LAG
         return _Fetch(
             start_ms=start_ms,
             end_ms=end_ms,
-            closed=closed,
+            closed=[bar for bar, close in zip(bars, closes, strict=True) if close <= cutoff],
             to_ms=int(closes[closes <= cutoff].max(initial=start_ms)),
-            forming=bars[-1] if is_now else None,
+            forming=bars[-1] if is_forming else None,
             is_delayed=answer.is_delayed,
         )
 
-    def _replace(
-        self, key: series.Key, calendar: Calendar, start_ms: int, as_of: datetime
-    ) -> Completion:
+    def _replace(self, key: series.Key, calendar: Calendar, start_ms: int) -> _Fetch:
         """Fetch all that is stored or wanted anew, up to now, and put it in place of the old."""
         with transaction() as session:
             stretch = series.stretch(session, key)
@@ -119,8 +122,7 @@ class BarHistory:
             series.lock(session, key)
             series.remove(session, key)
             _add(session, key, fetch, now)
-        forming = fetch.forming if now - as_of <= _FORMING_LAG else None
-        return replace(_completion([fetch], None), was_readjusted=True, forming=forming)
+        return fetch
 
 
 def _parts(
@@ -139,7 +141,9 @@ def _parts(
     if not lacks_head and not lacks_tail:
         return []
     head, tail = series.edges(session, key)
-    wanted = [(lacks_head, (start_ms, head + 1)), (lacks_tail, (tail, cutoff))]
+    # Up to the close, so that nobody is tempted to answer with half a bar.
+    head_close = int(sessions.bar_close_ms(calendar, key.timeframe, np.array([head]))[0])
+    wanted = [(lacks_head, (start_ms, head_close)), (lacks_tail, (tail, cutoff))]
     return [part for is_lacking, part in wanted if is_lacking]
 
 
@@ -153,8 +157,6 @@ def _has_closed_since(calendar: Calendar, key: series.Key, since: int, cutoff: i
 
 
 def _store(key: series.Key, fetches: list[_Fetch], now: datetime) -> _Stored:
-    if not fetches:
-        return _Stored.DONE
     with transaction() as session:
         series.lock(session, key)
         for fetch in fetches:
@@ -177,12 +179,40 @@ def _add(session: Session, key: series.Key, fetch: _Fetch, now: datetime) -> Non
     series.cover(session, key, fetch.start_ms, fetch.to_ms, is_delayed=fetch.is_delayed, now=now)
 
 
-def _completion(fetches: list[_Fetch], stretch: series.Stretch | None) -> Completion:
-    latest = fetches[-1] if fetches else None
-    return Completion(
-        cache_hit=latest is None,
-        fetched=sum(len(fetch.closed) + (fetch.forming is not None) for fetch in fetches),
-        forming=latest.forming if latest else None,
-        is_delayed=latest.is_delayed if latest else stretch is not None and stretch.is_delayed,
+def _read(
+    session: Session, key: series.Key, calendar: Calendar, count: int, as_of: datetime
+) -> Bars:
+    bars = series.last_bars(session, key, count + 1, to_ms(as_of))
+    return bars.where(sessions.closed_as_of(calendar, bars, as_of))[-count:]
+
+
+def _read_and_judge(key: series.Key, calendar: Calendar, count: int, as_of: datetime) -> Bars:
+    """Also notes how good the bars are, for whoever looks through what is stored."""
+    with transaction() as session:
+        bars = _read(session, key, calendar, count, as_of)
+        report = quality.check(bars, calendar, as_of)
+        codes = [breach.code for breach in report.breaches]
+        series.note_quality(session, key, report.score, codes)
+    return bars
+
+
+def _cached(bars: Bars, stretch: series.Stretch) -> BarsResult:
+    return BarsResult(
+        bars=bars,
+        cache_hit=True,
+        fetched=0,
+        forming=None,
+        is_delayed=stretch.is_delayed,
         was_readjusted=False,
+    )
+
+
+def _fetched(bars: Bars, fetches: list[_Fetch], was_readjusted: bool) -> BarsResult:
+    return BarsResult(
+        bars=bars,
+        cache_hit=False,
+        fetched=sum(len(fetch.closed) + (fetch.forming is not None) for fetch in fetches),
+        forming=fetches[-1].forming,
+        is_delayed=fetches[-1].is_delayed,
+        was_readjusted=was_readjusted,
     )

@@ -1,24 +1,16 @@
 """Contracts, bars and quotes for whoever decides: from the database first, then the broker."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from backend.brokers import base
-from backend.core.clock import Clock, to_ms
+from backend.core.clock import Clock
 from backend.core.database import transaction
 from backend.core.errors import InvalidInput, UnknownName
-from backend.core.values import Bars, Timeframe
-from backend.exchange import calendars, quality, sessions
+from backend.core.values import Timeframe
+from backend.exchange import calendars
 from backend.market import contracts, series
-from backend.market.history import BarHistory, Completion
-
-
-@dataclass(frozen=True, kw_only=True)
-class BarsResult(Completion):
-    """The last bars that had closed at the moment asked for; fewer where the broker has no more."""
-
-    bars: Bars
+from backend.market.history import BarHistory, BarsResult
 
 
 class MarketData:
@@ -47,9 +39,14 @@ class MarketData:
 
     def resolve_many(self, symbols: Iterable[str]) -> dict[str, base.Contract | InvalidInput]:
         """Each symbol's contract, or the error that `resolve` would raise; searched in one call."""
-        tidied = {symbol: contracts.tidy(symbol) for symbol in symbols}
-        listings = self._stocks(list(dict.fromkeys(tidied.values())))
         found: dict[str, base.Contract | InvalidInput] = {}
+        tidied: dict[str, str] = {}
+        for given in symbols:
+            try:
+                tidied[given] = contracts.tidy(given)
+            except InvalidInput as error:
+                found[given] = error
+        listings = self._stocks(list(dict.fromkeys(tidied.values())))
         for given, symbol in tidied.items():
             try:
                 found[given] = self._choose(symbol, listings[symbol], None, None)
@@ -93,17 +90,7 @@ class MarketData:
         calendar = calendars.calendar(contract.calendar)
         calendar.require_known(as_of)
         key = series.Key(contract.conid, timeframe)
-        # A few more, so that some missing bars do not leave fewer than asked for.
-        start = sessions.window_start(calendar, timeframe, count + count // 20 + 2, as_of)
-        done = self._history.complete(key, calendar, start, as_of)
-        with transaction() as session:
-            bars = series.last_bars(session, key, count + 1, to_ms(as_of))
-            bars = bars.where(sessions.closed_as_of(calendar, bars, as_of))[-count:]
-            if done.fetched and len(bars):
-                report = quality.check(bars, calendar, as_of)
-                codes = [breach.code for breach in report.breaches]
-                series.note_quality(session, key, report.score, codes)
-        return BarsResult(bars=bars, **vars(done))
+        return self._history.last_closed(key, calendar, count, as_of)
 
     def _stocks(self, symbols: list[str]) -> dict[str, tuple[base.ContractMatch, ...]]:
         """The listings of each symbol; the broker is asked once for all that are not known."""
