@@ -77,9 +77,11 @@ def minutes(rng: Generator, start_ms: int, shape: Shape, weights: FloatArray) ->
     count = len(weights)
     edges, scale = _edges(rng, shape, count)
     opens, closes = edges[:-1], edges[1:]
+    tops, bottoms = np.maximum(opens, closes), np.minimum(opens, closes)
     wicks = np.rint(rng.exponential(scale, (2, count)) / 2).astype(np.int64)
-    highs = np.minimum(np.maximum(opens, closes) + wicks[0], shape.high)
-    lows = np.maximum(np.minimum(opens, closes) - wicks[1], shape.low)
+    # Half of the room at most, or every minute near the day's high would touch it.
+    highs = tops + np.minimum(wicks[0], (shape.high - tops) // 2)
+    lows = bottoms - np.minimum(wicks[1], (bottoms - shape.low) // 2)
     # A path of one or two minutes has no knots inside; its longest minute takes the extreme.
     highs[np.argmax(highs)] = shape.high
     lows[np.argmin(lows)] = shape.low
@@ -96,7 +98,7 @@ def minutes(rng: Generator, start_ms: int, shape: Shape, weights: FloatArray) ->
 def _edges(rng: Generator, shape: Shape, count: int) -> tuple[IntArray, float]:
     """Prices at the `count + 1` ends of the minutes, and the typical move of one minute."""
     extent = shape.high - shape.low
-    scale = 0.6 * extent / count**0.5
+    scale = 0.45 * extent / count**0.5
     walk = np.concatenate(([0.0], np.cumsum(rng.normal(0.0, 1.0, count)))) * scale
     at, prices = _knots(rng, shape, count)
     times = np.arange(count + 1)
