@@ -60,10 +60,11 @@ def test_money_positions_and_orders_are_read_exactly(
     assert snapshot.day_pnl == Decimal("-15.7")
     assert not snapshot.is_paper
     (position,) = snapshot.positions
-    assert (position.conid, position.symbol, position.quantity) == (265598, "AAPL", 10)
+    assert (position.conid, position.symbol, position.quantity) == (265598, "AAPL", Decimal(10))
     (working,) = snapshot.working_orders
     assert (working.order_type, working.limit_price) == ("LMT", Decimal("1185.00"))
-    assert (working.quantity, working.filled, working.client_order_id) == (5, 2, "my-coid")
+    assert (working.quantity, working.filled) == (Decimal(5), Decimal(2))
+    assert working.client_order_id == "my-coid"
 
 
 def test_cold_reads_are_read_again(account: StubGateway, stub_broker: ClientPortalBroker) -> None:
@@ -151,7 +152,7 @@ def test_a_halted_delayed_quote_says_both(
     stub.answer(SNAPSHOT, [{"conid": 1, "conidEx": "1"}], [row])
     quote = stub_broker.quote(1)
     assert (quote.is_halted, quote.is_delayed) == (True, True)
-    assert (quote.last, quote.bid, quote.volume) == (Decimal("1101.20"), None, 45_200_000)
+    assert (quote.last, quote.bid, quote.volume) == (Decimal("1101.20"), None, Decimal(45_200_000))
     assert stub.asked.count(SNAPSHOT) == 3
 
 

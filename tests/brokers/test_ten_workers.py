@@ -23,7 +23,9 @@ def strict_gateway() -> Iterator[RunningGateway]:
 
 
 def busiest_second(gateway: RunningGateway) -> int:
-    times = sorted(item["at_ms"] for item in gateway.control.requests() if item["path"] != "tickle")
+    times: list[int] = sorted(
+        item["at_ms"] for item in gateway.control.requests() if item["path"] != "tickle"
+    )
     return max(sum(start <= time < start + 1000 for time in times) for start in times)
 
 

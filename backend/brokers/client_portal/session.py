@@ -137,7 +137,7 @@ class GatewaySession:
         is_simulated = _is_simulated(answer)
         return Session(
             status=status,
-            detail=_DETAILS.get(status) or f"No gateway to be used answers: {answer.detail}.",
+            detail=_DETAILS.get(status) or f"The gateway cannot be used: {answer.detail}.",
             is_simulated=is_simulated,
             login_expires_at=self._forecast(tickle),
             server_time_skew_seconds=self._skew(answer, is_simulated),
