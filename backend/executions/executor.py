@@ -20,7 +20,7 @@ from backend.executions.models import Execution, LineageRecord, RecordStatus, St
 from backend.workflow import engine
 from backend.workflow.engine import StepResult, StepStatus
 from backend.workflow.outcome import Outcome
-from backend.workflow.plan import STEP_NAMES, live_steps
+from backend.workflow.plan import Plan, live_plan
 from backend.workflow.steps import Step, Tools
 
 logger = get_logger(__name__)
@@ -43,8 +43,9 @@ class Claim:
 class StrategyExecutor:
     """One per worker process; `run` may be called from many threads at a time."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, plan: Plan | None = None) -> None:
         self.tools = tools
+        self.plan = plan or live_plan()
 
     def run(self, execution_id: int) -> Outcome | None:
         """
@@ -69,7 +70,7 @@ class StrategyExecutor:
         for result in engine.run(claim.left, claim.facts, self.tools):
             skipped = []
             if result.outcome is not None:
-                after = STEP_NAMES[STEP_NAMES.index(result.step) + 1 :]
+                after = self.plan.after(result.step)
                 skipped = [engine.skipped(name, result) for name in after]
             self._keep(claim, result, skipped)
         return result
@@ -105,9 +106,9 @@ class StrategyExecutor:
                 record_count=execution.record_count,
                 head=execution.chain_head,
             ),
-            left=[step for step in live_steps() if step.name not in done],
+            left=[step for step in self.plan.steps if step.name not in done],
             facts=facts,
-            attempts={name: sum(r.step == name for r in records) for name in STEP_NAMES},
+            attempts={name: sum(r.step == name for r in records) for name in self.plan.names},
         )
 
     def _record_interruption(self, session: Session, execution: Execution, claim: Claim) -> None:

@@ -1,5 +1,6 @@
 """The order of the steps. Two of the thirteen, order placement and what follows it, are to come."""
 
+from dataclasses import dataclass
 from functools import cache
 
 from backend.workflow.steps import Step, steps
@@ -21,7 +22,20 @@ STEP_NAMES = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What an execution runs; a name without a step is recorded as skipped once it has ended."""
+
+    names: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    def after(self, name: str) -> tuple[str, ...]:
+        """The names behind this one."""
+        return self.names[self.names.index(name) + 1 :]
+
+
 @cache
-def live_steps() -> tuple[Step, ...]:
-    """What runs; a name without a step is recorded as skipped by the step that ends before it."""
-    return tuple(steps.get(name) for name in STEP_NAMES if name in steps)
+def live_plan() -> Plan:
+    return Plan(
+        names=STEP_NAMES, steps=tuple(steps.get(name) for name in STEP_NAMES if name in steps)
+    )

@@ -83,7 +83,8 @@ def analyze_charts(input: Input, tools: Tools) -> Output:
     if not input.signal_settings.needs_view:
         found = Output(chart_facts=kept, opinions=[], conversations=[])
         raise NotNeeded("rules_only", "The strategy decides by its rules alone.", found=found)
-    opinions, conversations = [], []
+    opinions: list[ChartOpinion] = []
+    conversations: list[Conversation] = []
     for timeframe, each in facts.items():
         request = _request(each, timeframe, input, tools)
         answer = tools.analyst.analyze(request)
