@@ -111,11 +111,14 @@ async def change_clock(request: Request) -> Response:
         world.clock.set(world.now() + timedelta(seconds=change.advance_seconds))
     if change.speed is not None:
         world.clock.run_at(change.speed)
+    world.session.live_on()
     return ok(_clock(world))
 
 
 async def change_session(request: Request) -> Response:
     world, change = world_of(request), await _read(request, SessionChange)
+    # What the clock has done to the session comes first, so that the change has the last word.
+    world.session.live_on()
     if change.priming_status is not None:
         world.session.priming_status = change.priming_status
     if change.event is not None:

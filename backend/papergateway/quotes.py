@@ -48,13 +48,17 @@ def short(volume: int) -> str:
 
 
 def _last(view: View) -> str | None:
-    """Before the day's first trade it is the day before's close, marked with a C."""
+    """Before the day's first regular trade it is the day before's close, marked with a C."""
     mark = "C" if view.quote.open is None else ""
-    return f"{mark}{price(view.quote.last)}"
+    return f"{mark}{price(_shown(view))}"
+
+
+def _shown(view: View) -> Decimal:
+    return view.quote.prior_close if view.quote.open is None else view.quote.last
 
 
 def _change(view: View) -> Decimal:
-    return view.quote.last - view.quote.prior_close
+    return _shown(view) - view.quote.prior_close
 
 
 def _percent(view: View) -> str | None:
@@ -67,9 +71,9 @@ def _since_open(view: View) -> str | None:
 
 
 def _close(view: View) -> str | None:
-    """Today's close: known only when today's session is over."""
+    """Today's close: known only when today's session is over; after-hours trades do not move it."""
     is_over = view.quote.open is not None and not view.quote.is_open
-    return price(view.quote.last) if is_over else None
+    return price(view.year()[-1].c) if is_over else None
 
 
 def _mark(view: View) -> str | None:

@@ -92,20 +92,33 @@ def test_values_are_strings_that_agree_with_the_market(
     assert Decimal(str(row["84"])) <= Decimal(str(row["7635"])) <= Decimal(str(row["86"]))
 
 
-def test_before_the_first_trade_the_last_price_is_marked_as_a_close(
+def at(gateway: RunningGateway, client: httpx.Client, moment: datetime) -> None:
+    """A primed session at another time of the day."""
+    gateway.control.set_clock(moment)
+    gateway.control.session("ready")
+    gateway.control.advance(2)
+    client.get("/iserver/accounts")
+
+
+def test_before_the_bell_the_last_price_is_the_close_before_marked_as_such(
     gateway: RunningGateway, primed: httpx.Client
 ) -> None:
-    gateway.control.set_clock(datetime(2026, 11, 19, 3, tzinfo=UTC))
-    gateway.control.session("ready")
-    gateway.control.advance(2)
-    primed.get("/iserver/accounts")
-    closed = warm_row(gateway, primed, "31,7296")
-    gateway.control.set_clock(datetime(2026, 11, 19, 8, 30, tzinfo=UTC))
-    gateway.control.session("ready")
-    gateway.control.advance(2)
-    primed.get("/iserver/accounts")
-    early = warm_row(gateway, primed, "31,7295")
-    assert not str(closed["31"]).startswith("C") or str(early["31"]).startswith("C")
+    at(gateway, primed, datetime(2026, 11, 19, 14, 0, tzinfo=UTC))
+    row = warm_row(gateway, primed, "31,70,82,7295,7741")
+    assert row["31"] == f"C{row['7741']}"
+    assert row["82"] == "0.00"
+    assert not {"70", "7295"} & row.keys()
+
+
+def test_after_the_bell_the_close_of_the_day_is_known(
+    gateway: RunningGateway, primed: httpx.Client
+) -> None:
+    at(gateway, primed, datetime(2026, 11, 19, 22, 0, tzinfo=UTC))
+    row = warm_row(gateway, primed, "31,7296")
+    query = {"conid": "265598", "period": "2d", "bar": "1d"}
+    history = primed.get("/iserver/marketdata/history", params=query).json()
+    assert Decimal(str(row["7296"])) == Decimal(str(history["data"][-1]["c"]))
+    assert not str(row["31"]).startswith("C")
 
 
 @pytest.mark.parametrize(
