@@ -1,5 +1,6 @@
 """`glassbox gateway`: the paper gateway alone."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,8 @@ from backend.embedded import child
 
 
 def gateway(
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     http: Annotated[bool, typer.Option("--http", help="Plain HTTP instead of HTTPS.")] = False,
     speed: Annotated[
         float, typer.Option(help="How many seconds pass there in one of ours, above 0.")
@@ -44,11 +46,12 @@ def gateway(
     from backend.papergateway.server import serve
 
     serve(
+        host=host,
         port=port,
         https=not http,
         speed=speed,
         now=start,
-        files=[*(prices or ()), *_own_prices(home)],
+        files=[*map(_from_caller, prices or ()), *_own_prices(home)],
         seed=seed,
         state_dir=home / "gateway",
     )
@@ -69,6 +72,11 @@ def _moment(text: str) -> datetime | None:
             field="now",
         )
     return moment
+
+
+def _from_caller(path: Path) -> Path:
+    """The script `glassbox` has changed folders since the caller wrote this path."""
+    return Path(os.environ.get("GLASSBOX_CALLED_FROM", ".")) / path
 
 
 def _own_prices(home: Path) -> list[Path]:
