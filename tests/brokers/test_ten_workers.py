@@ -4,6 +4,7 @@ import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import redis
@@ -30,9 +31,14 @@ def busiest_second(gateway: RunningGateway) -> int:
 
 
 def test_ten_processes_together_stay_inside_the_limits(
-    strict_gateway: RunningGateway, redis_client: "redis.Redis", redis_url: str
+    strict_gateway: RunningGateway,
+    redis_client: "redis.Redis",
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert strict_gateway.certificate is not None
+    # The fork server has its own search path; without this, ten processes import all by themselves.
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tests.brokers.one_of_ten_workers"])
     with ProcessPoolExecutor(10, mp_context=context) as processes:
