@@ -1,6 +1,6 @@
 """Market data from the paper gateway through the real broker, kept in a real database."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -8,8 +8,11 @@ import redis
 
 from backend.brokers.client_portal import ClientPortalBroker
 from backend.brokers.pacing import Pacer
+from backend.core import redis as core_redis
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway, running_gateway
+
+Leap = Callable[[datetime], None]
 
 FRIDAY = datetime(2026, 11, 20, 20, 30, tzinfo=UTC)
 """Half an hour before the close in New York."""
@@ -48,3 +51,15 @@ def broker(gateway: RunningGateway, redis_server: str) -> Iterator[ClientPortalB
 @pytest.fixture
 def market(db: str, broker: ClientPortalBroker, gateway: RunningGateway) -> MarketData:
     return MarketData(broker, gateway.world.clock)
+
+
+@pytest.fixture
+def leap_to(gateway: RunningGateway, redis_server: str) -> Leap:
+    """Move the gateway's clock on; its session does not mind, and nobody waits for his turn."""
+
+    def leap(moment: datetime) -> None:
+        gateway.control.set_clock(moment)
+        gateway.control.session("ready")
+        core_redis.client().flushdb()
+
+    return leap

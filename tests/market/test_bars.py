@@ -21,6 +21,7 @@ from backend.market import models
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway
 
+Leap = Callable[[datetime], None]
 NYSE = calendar("NYSE")
 FRIDAY_CLOSE = datetime(2026, 11, 20, 21, 0, tzinfo=UTC)
 
@@ -73,12 +74,6 @@ def same(ours: Bars, theirs: Bars) -> bool:
     return ours.to_json() == theirs.to_json()
 
 
-def move_to(gateway: RunningGateway, moment: datetime) -> None:
-    """The gateway's clock leaps ahead, and its session does not mind the silence."""
-    gateway.control.set_clock(moment)
-    gateway.control.session("ready")
-
-
 def history_calls(gateway: RunningGateway) -> int:
     return gateway.control.counts().get("iserver/marketdata/history", 0)
 
@@ -120,12 +115,12 @@ def test_the_second_time_the_broker_is_not_asked(
 def test_after_the_close_only_the_new_bar_and_the_overlap_are_fetched(
     market: MarketData,
     broker: ClientPortalBroker,
-    gateway: RunningGateway,
+    leap_to: Leap,
     apple: base.Contract,
     now: datetime,
 ) -> None:
     before = market.bars(apple, Timeframe.DAY, 50, now)
-    move_to(gateway, FRIDAY_CLOSE)
+    leap_to(FRIDAY_CLOSE)
     after = market.bars(apple, Timeframe.DAY, 50, FRIDAY_CLOSE)
     assert after.fetched == 6
     assert after.bars.time[:-1].tolist() == before.bars.time[1:].tolist()
@@ -135,12 +130,12 @@ def test_after_the_close_only_the_new_bar_and_the_overlap_are_fetched(
 
 
 def test_over_the_weekend_there_is_nothing_to_fetch(
-    market: MarketData, gateway: RunningGateway, apple: base.Contract
+    market: MarketData, leap_to: Leap, apple: base.Contract
 ) -> None:
-    move_to(gateway, FRIDAY_CLOSE)
+    leap_to(FRIDAY_CLOSE)
     market.bars(apple, Timeframe.DAY, 50, FRIDAY_CLOSE)
     sunday = FRIDAY_CLOSE + timedelta(days=2)
-    move_to(gateway, sunday)
+    leap_to(sunday)
     assert market.bars(apple, Timeframe.DAY, 50, sunday).cache_hit
 
 
@@ -156,10 +151,10 @@ def test_a_longer_look_back_fetches_the_older_bars_alone(
 
 @pytest.mark.parametrize("timeframe", [Timeframe.HOUR_1, Timeframe.DAY, Timeframe.WEEK])
 def test_a_forming_bar_is_shown_but_never_stored(
-    market: MarketData, gateway: RunningGateway, apple: base.Contract, timeframe: Timeframe
+    market: MarketData, leap_to: Leap, apple: base.Contract, timeframe: Timeframe
 ) -> None:
     moment = FRIDAY_CLOSE - timedelta(minutes=20)
-    move_to(gateway, moment)
+    leap_to(moment)
     forming = market.bars(apple, timeframe, 30, moment).forming
     assert forming is not None
     assert forming.time <= to_ms(moment)
@@ -192,7 +187,7 @@ def test_a_moment_in_the_future_means_now(
 def test_prices_that_the_broker_tells_otherwise_are_all_fetched_anew(
     market: MarketData,
     broker: ClientPortalBroker,
-    gateway: RunningGateway,
+    leap_to: Leap,
     apple: base.Contract,
     now: datetime,
 ) -> None:
@@ -202,7 +197,7 @@ def test_prices_that_the_broker_tells_otherwise_are_all_fetched_anew(
         session.execute(
             update(models.Bar).values({name: getattr(models.Bar, name) * 2 for name in prices})
         )
-    move_to(gateway, FRIDAY_CLOSE)
+    leap_to(FRIDAY_CLOSE)
     result = market.bars(apple, Timeframe.DAY, 100, FRIDAY_CLOSE)
     assert result.was_readjusted
     assert same(result.bars, told_by(broker, result.bars, FRIDAY_CLOSE))
@@ -212,12 +207,12 @@ def test_prices_that_the_broker_tells_otherwise_are_all_fetched_anew(
 
 
 def test_volumes_that_grow_by_late_trades_do_not_discard_what_is_stored(
-    market: MarketData, gateway: RunningGateway, apple: base.Contract, now: datetime
+    market: MarketData, leap_to: Leap, apple: base.Contract, now: datetime
 ) -> None:
     market.bars(apple, Timeframe.DAY, 50, now)
     with transaction() as session:
         session.execute(update(models.Bar).values(volume=models.Bar.volume - 1))
-    move_to(gateway, FRIDAY_CLOSE)
+    leap_to(FRIDAY_CLOSE)
     assert not market.bars(apple, Timeframe.DAY, 50, FRIDAY_CLOSE).was_readjusted
 
 

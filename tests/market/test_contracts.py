@@ -1,4 +1,5 @@
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -7,6 +8,8 @@ from backend.core.errors import InvalidInput, UnknownName
 from backend.market import contracts
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway
+
+Leap = Callable[[datetime], None]
 
 
 def match(exchange: str, conid: int = 1, is_us: bool | None = None) -> ContractMatch:
@@ -28,12 +31,6 @@ def broker_calls(gateway: RunningGateway) -> int:
     return sum(counts.get(path, 0) for path in ("trsrv/stocks", "iserver/secdef/search"))
 
 
-def let_pass(gateway: RunningGateway, time: timedelta) -> None:
-    """Time passes, and the gateway's session does not mind the silence."""
-    gateway.control.advance(time.total_seconds())
-    gateway.control.session("ready")
-
-
 def test_a_symbol_becomes_a_contract(market: MarketData) -> None:
     contract = market.resolve(" aapl ")
     assert (contract.conid, contract.symbol, contract.currency) == (265598, "AAPL", "USD")
@@ -41,21 +38,21 @@ def test_a_symbol_becomes_a_contract(market: MarketData) -> None:
 
 
 def test_a_known_symbol_is_not_asked_for_again_within_seven_days(
-    market: MarketData, gateway: RunningGateway
+    market: MarketData, gateway: RunningGateway, leap_to: Leap
 ) -> None:
     first = market.resolve("AAPL")
     asked = broker_calls(gateway)
-    let_pass(gateway, timedelta(days=6))
+    leap_to(gateway.world.clock.now() + timedelta(days=6))
     assert market.resolve("AAPL") == first
     assert broker_calls(gateway) == asked
 
 
 def test_after_seven_days_the_broker_is_asked_anew(
-    market: MarketData, gateway: RunningGateway
+    market: MarketData, gateway: RunningGateway, leap_to: Leap
 ) -> None:
     market.resolve("AAPL")
     asked = broker_calls(gateway)
-    let_pass(gateway, timedelta(days=7, seconds=1))
+    leap_to(gateway.world.clock.now() + timedelta(days=7, seconds=1))
     statistics = market.cache_statistics()
     assert (statistics.stale_contracts, statistics.stale_searches) == (1, 1)
     market.resolve("AAPL")
