@@ -16,6 +16,8 @@ from backend.core.settings import settings
 from backend.embedded.postgres import PostgresServer
 from backend.embedded.redis import RedisServer
 
+pytest_plugins = ["tests.support.live_engine"]
+
 ROOT = Path(__file__).parents[1]
 
 # A key or a server in a developer's shell must never be used by a test.
@@ -71,6 +73,10 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[
 def db(database_url: str) -> Iterator[str]:
     """The database with empty tables; code under test commits as it does in production."""
     yield database_url
+    empty_tables()
+
+
+def empty_tables() -> None:
     names = ", ".join(table.name for table in Model.metadata.sorted_tables)
     with transaction() as session:
         session.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
