@@ -69,7 +69,7 @@ class GatewayMetrics:
     """Totals over all workers since the counters were last cleared."""
 
     calls: dict[tuple[str, str], int]
-    """By path template and outcome."""
+    """By path template and outcome; `throttled` and `stopped` calls never went out."""
     waits: dict[str, int]
     """Calls that had to wait for their turn, by path template."""
     waited_seconds: dict[str, float]
@@ -121,7 +121,7 @@ class Pacer:
             pause = int(rest[0]) / 1000
             if verdict == "stopped":
                 raise _stopped(pause)
-            if waited + pause > self._max_wait:
+            if verdict == "throttled":
                 raise _throttled(pace, self._max_wait)
             self._sleep(pause)
 
@@ -145,6 +145,7 @@ class Pacer:
         args: list[Any] = [permit.id, pace.label, self._tokens, pace.concurrency]
         args += [_ms(_HOLD_SECONDS), keepalive, _ms(pace.share), _ms(max_age)]
         args += [int(pace.interval > 0), _ms(waited) if waited > 0.001 else 0]
+        args += [_ms(self._max_wait - waited)]
         try:
             answer: list[Any] = self._acquire(keys=_keys(permit), args=args)
         except redis.RedisError as error:

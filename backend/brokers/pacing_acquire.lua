@@ -1,11 +1,11 @@
 -- May this call go out now? One round trip, Redis's own clock, the same books for every worker.
--- Answers {"go"}, {"answer", text, age_ms}, {"wait", ms} or {"stopped", ms}.
+-- Answers {"go"}, {"answer", text, age_ms}, {"wait", ms}, {"stopped", ms} or {"throttled"}.
 local stop, tokens, gate, slots, answer, metrics = unpack(KEYS)
 local me, label = ARGV[1], ARGV[2]
 local token_count, slot_count = tonumber(ARGV[3]), tonumber(ARGV[4])
 local hold, keepalive_every = tonumber(ARGV[5]), tonumber(ARGV[6])
 local share, max_age = tonumber(ARGV[7]), tonumber(ARGV[8])
-local has_gate, waited = ARGV[9] == '1', tonumber(ARGV[10])
+local has_gate, waited, patience = ARGV[9] == '1', tonumber(ARGV[10]), tonumber(ARGV[11])
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,10 +35,26 @@ local function wait_for(pool, size)
   return wait
 end
 
-local function take(pool)
+local function leave_queue(pool)
   redis.call('ZREM', pool .. ':queue', me)
   redis.call('ZREM', pool .. ':alive', me)
+end
+
+local function take(pool)
+  leave_queue(pool)
   redis.call('ZADD', pool, text(now + hold), me)
+end
+
+local function refuse(why, wait)
+  leave_queue(tokens)
+  leave_queue(slots)
+  redis.call('HINCRBY', metrics, 'calls|' .. label .. '|' .. why, 1)
+  return {why, wait}
+end
+
+local function wait_or_give_up(wait)
+  if wait > patience then return refuse('throttled', wait) end
+  return {'wait', wait}
 end
 
 if share > 0 and max_age > 0 then
@@ -52,12 +68,12 @@ local is_probe = false
 if stopped_until then
   if keepalive_every > 0 then
     local pause = redis.call('PTTL', stop .. ':keepalive')
-    if pause > 0 then return {'stopped', pause} end
+    if pause > 0 then return refuse('stopped', pause) end
     redis.call('SET', stop .. ':keepalive', me, 'PX', keepalive_every)
   else
     local probing_until = tonumber(redis.call('HGET', stop, 'probing_until')) or 0
     local pause = math.max(stopped_until, probing_until) - now
-    if pause > 0 then return {'stopped', pause} end
+    if pause > 0 then return refuse('stopped', pause) end
     is_probe = true
   end
 end
@@ -65,16 +81,16 @@ end
 if has_gate then
   local opens = tonumber(redis.call('GET', gate)) or 0
   -- While the call before us is under way nobody knows when it opens; look again soon.
-  if opens > now then return {'wait', math.min(opens - now, 250)} end
+  if opens > now then return wait_or_give_up(math.min(opens - now, 250)) end
 end
 if slot_count > 0 then
   local wait = wait_for(slots, slot_count)
-  if wait > 0 then return {'wait', wait} end
+  if wait > 0 then return wait_or_give_up(wait) end
 end
 -- Keeping the session alive must not queue behind a stalled gateway.
 if keepalive_every == 0 then
   local wait = wait_for(tokens, token_count)
-  if wait > 0 then return {'wait', wait} end
+  if wait > 0 then return wait_or_give_up(wait) end
 end
 
 take(tokens)

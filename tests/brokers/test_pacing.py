@@ -113,13 +113,18 @@ def test_turns_are_given_in_the_order_of_asking(
 def test_a_waiter_that_stops_asking_loses_its_turn(
     make_pacer: MakePacer, redis_client: "redis.Redis"
 ) -> None:
+    redis_client.zadd("glassbox:pacing:tokens:queue", {"dead": 1})
+    redis_client.zadd("glassbox:pacing:tokens:alive", {"dead": 1})
+    take(make_pacer(requests_per_second=1))
+
+
+def test_a_waiter_that_gives_up_leaves_the_queue(
+    make_pacer: MakePacer, redis_client: "redis.Redis"
+) -> None:
     pacer = make_pacer(requests_per_second=1)
-    permit = take(pacer)
-    assert refusal(pacer) == "throttled"
-    redis_client.zrem("glassbox:pacing:tokens", permit.id)
-    waiting: Any = redis_client.zrange("glassbox:pacing:tokens:queue", 0, -1)
-    redis_client.zadd("glassbox:pacing:tokens:alive", dict.fromkeys(waiting, 1))
     take(pacer)
+    assert refusal(pacer) == "throttled"
+    assert redis_client.zcard("glassbox:pacing:tokens:queue") == 0
 
 
 def test_a_gate_is_closed_for_its_interval_after_the_answer(make_pacer: MakePacer) -> None:
@@ -135,15 +140,12 @@ def test_a_gate_is_closed_while_the_call_before_is_under_way(make_pacer: MakePac
     assert refusal(pacer, GATED) == "throttled"
 
 
-def test_only_so_many_histories_are_under_way_at_a_time(
-    make_pacer: MakePacer, redis_client: "redis.Redis"
-) -> None:
+def test_only_so_many_histories_are_under_way_at_a_time(make_pacer: MakePacer) -> None:
     pacer = make_pacer()
     first = take(pacer, HISTORY)
     take(pacer, HISTORY)
     assert refusal(pacer, HISTORY) == "throttled"
     pacer.finish(first, "ok")
-    redis_client.delete("glassbox:pacing:slots:GET history:queue")
     take(pacer, HISTORY)
 
 
@@ -263,3 +265,15 @@ def test_calls_and_waits_are_counted_for_all_workers(
     assert metrics.calls == {("GET anything", "ok"): 2, ("GET anything", "timeout"): 1}
     assert metrics.waits == {"GET anything": 1}
     assert metrics.waited_seconds["GET anything"] > 0.9
+
+
+def test_calls_that_never_went_out_are_counted(
+    make_pacer: MakePacer, redis_client: "redis.Redis"
+) -> None:
+    pacer = make_pacer(requests_per_second=1)
+    permit = take(pacer)
+    assert refusal(pacer) == "throttled"
+    pacer.finish(permit, "rate_limited")
+    assert refusal(pacer) == "rate_limited"
+    calls = read_metrics(redis_client).calls
+    assert calls["GET anything", "throttled"] == calls["GET anything", "stopped"] == 1

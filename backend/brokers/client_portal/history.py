@@ -82,8 +82,9 @@ def _period(timeframe: Timeframe, span_ms: int) -> tuple[int, str]:
     days = max(window.least, -(-span_ms // 86_400_000))
     if days >= window.most:
         return window.most, window.name
-    # The gateway counts trading days, so this covers at least as many of the calendar.
-    return days, f"{days}d" if days <= MOST_POINTS else window.name
+    # The gateway counts trading days; if it should count others, the walk takes one step more.
+    trading_days = min(days, days * 5 // 7 + 3)
+    return days, f"{trading_days}d" if trading_days < MOST_POINTS else window.name
 
 
 def _ask(
