@@ -68,26 +68,15 @@ def choose_bar(written: str | None, period: Period) -> Timeframe:
     The bar that is served: an unknown one becomes four hours, one too fine or too coarse for the
     period the nearest that is allowed; the answer's `barLength` tells.
     """
-    first, last, default = _step(period)
+    shorter = [row for row in _STEPS if parse_period(row[0]).length <= period.length]
+    longer = [row for row in _STEPS if parse_period(row[0]).length >= period.length]
+    # A period between two of the table's may have what either may.
+    first, last = Timeframe(shorter[-1][1]), Timeframe((longer or _STEPS[-1:])[0][2])
     if not written:
-        return default
+        return Timeframe(shorter[-1][3])
     if written not in set(Timeframe):
         return UNKNOWN_BAR
-    wanted = Timeframe(written)
-    return min(max(wanted, first, key=_length), last, key=_length)
-
-
-def _step(period: Period) -> tuple[Timeframe, Timeframe, Timeframe]:
-    """The row of the longest period in the table that is not longer than this one."""
-    fitting = [row for row in _STEPS if _days(parse_period(row[0])) <= _days(period)]
-    _, first, last, default = fitting[-1]
-    return Timeframe(first), Timeframe(last), Timeframe(default)
-
-
-def _days(period: Period) -> float:
-    """Calendar days; 252 trading days make a year."""
-    days = period.length / timedelta(days=1)
-    return days * 365 / 252 if period.unit == "d" and period.count > 1 else days
+    return min(max(Timeframe(written), first, key=_length), last, key=_length)
 
 
 def _length(bar: Timeframe) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from backend.papergateway import certificates
-from backend.papergateway.server import Server, configuration, create_world
+from backend.papergateway.server import Server, configuration, create_world, listen
 from backend.papergateway.world import World
 
 START_SECONDS = 20.0
@@ -123,7 +123,7 @@ def running_gateway(
     with TemporaryDirectory() as folder:
         pair = certificates.ensure(Path(folder)) if https else None
         server = Server(configuration(world, certificate=pair))
-        with socket.create_server(("127.0.0.1", 0)) as listener, _in_a_thread(server, listener):
+        with listen("127.0.0.1", 0) as listener, _in_a_thread(server, listener):
             port = listener.getsockname()[1]
             url = f"{'https' if https else 'http'}://127.0.0.1:{port}"
             certificate = pair[0] if pair else None

@@ -116,21 +116,38 @@ def serve(
 
     Raises `Conflict` when the port is taken and `InvalidInput` for a price file that is no good.
     """
-    with _listen(host, port) as listener:
+    with listen(host, port) as listener:
         world = create_world(speed=speed, now=now, files=files, seed=seed)
         certificate = certificates.ensure(state_dir) if https else None
         settings = configuration(world, certificate=certificate)
         asyncio.run(Server(settings).serve(sockets=[listener]))
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises `Conflict` when it cannot be had."""
     try:
-        return socket.create_server((host, port), backlog=128)
+        return _bound(host, port)
     except OSError as error:
         raise Conflict(
             f"The paper gateway cannot listen on {host}:{port}: {error.strerror}."
             " Choose another port with --port."
         ) from error
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = found[0]
+    # Not `socket.create_server`: it leaves the protocol unset, and asyncio then leaves Nagle's
+    # algorithm on, which costs 40 ms per chunked answer.
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class Server(uvicorn.Server):

@@ -27,15 +27,18 @@ def gateway(room: RunningGateway) -> RunningGateway:
     return room
 
 
-def open_client(gateway: RunningGateway) -> httpx.Client:
-    trusted = ssl.create_default_context(cafile=str(gateway.certificate))
-    return httpx.Client(base_url=gateway.api_url, verify=trusted, trust_env=False, timeout=15)
+@pytest.fixture(scope="session")
+def trusted(room: RunningGateway) -> ssl.SSLContext:
+    """Pins the gateway's certificate."""
+    return ssl.create_default_context(cafile=str(room.certificate))
 
 
 @pytest.fixture
-def client(gateway: RunningGateway) -> Iterator[httpx.Client]:
-    """A plain HTTP client that pins the gateway's certificate."""
-    with open_client(gateway) as client:
+def client(gateway: RunningGateway, trusted: ssl.SSLContext) -> Iterator[httpx.Client]:
+    """A plain HTTP client."""
+    with httpx.Client(
+        base_url=gateway.api_url, verify=trusted, trust_env=False, timeout=15
+    ) as client:
         yield client
 
 

@@ -165,6 +165,7 @@ def test_periods_follow_the_grammar(written: str | None, period: Period) -> None
         ("1d", "1min", Timeframe.MIN_1),
         ("1d", "1d", Timeframe.HOUR_8),
         ("5d", "1d", Timeframe.DAY),
+        ("5d", "1min", Timeframe.MIN_1),
         ("1w", "1min", Timeframe.MIN_10),
         ("1y", "1h", Timeframe.HOUR_8),
         ("250d", "1d", Timeframe.DAY),
