@@ -16,6 +16,11 @@ app.conf.beat_schedule = {
         # A dispatch that waited longer is overtaken by the next one.
         "options": {"expires": 55},
     },
+    "keep the broker's session": {
+        "task": "executions.keep_session",
+        "schedule": 60.0,
+        "options": {"expires": 55},
+    },
     "send again what nobody works on": {
         "task": "executions.reap",
         "schedule": REAP_SECONDS,

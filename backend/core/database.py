@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends
-from sqlalchemy import DateTime, Engine, Enum, MetaData, Numeric, create_engine
+from sqlalchemy import Connection, DateTime, Engine, Enum, MetaData, Numeric, create_engine
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -64,6 +64,17 @@ def engine() -> Engine:
 
 def new_session() -> Session:
     return Session(engine(), expire_on_commit=False)
+
+
+@contextmanager
+def statements() -> Iterator[Connection]:
+    """
+    A connection on which every statement is a transaction of its own, committed as it ends.
+
+    For the one statement that does all: a round trip instead of three.
+    """
+    with engine().connect() as connection:
+        yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager

@@ -4,19 +4,20 @@ import os
 import socket
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
-from backend.core.database import transaction
+from backend.core.database import statements, transaction
 from backend.core.logging import get_logger
 from backend.core.version import code_version
-from backend.executions import artifacts, leases, lineage
-from backend.executions.facts import facts_at_start
+from backend.executions import leases, lineage
+from backend.executions.facts import FirstFacts
+from backend.executions.leases import Lease
 from backend.executions.lineage import Chain, Entry, Progress
-from backend.executions.models import Execution, LineageRecord, RecordStatus, Status
+from backend.executions.models import Execution, RecordStatus, Status
 from backend.workflow import engine
 from backend.workflow.engine import StepResult, StepStatus
 from backend.workflow.outcome import Outcome
@@ -46,6 +47,7 @@ class StrategyExecutor:
     def __init__(self, tools: Tools, plan: Plan | None = None) -> None:
         self.tools = tools
         self.plan = plan or live_plan()
+        self._first_facts = FirstFacts()
 
     def run(self, execution_id: int) -> Outcome | None:
         """
@@ -54,12 +56,11 @@ class StrategyExecutor:
         Returns None when there was nothing to take, or when the broker's session went down and
         the execution is parked. Raises what a step did not foresee, once the failure is on record.
         """
-        with transaction() as session:
-            claim = self._claim(session, execution_id)
-        if claim is None:
+        lease = leases.take(execution_id, first_step=self.plan.names[0], now=self.tools.clock.now())
+        if lease is None:
             return None
-        with leases.kept_alive(claim.chain):
-            result = self._run_and_keep(claim)
+        with leases.kept_alive(lease.chain):
+            result = self._run_and_keep(self._claim(lease))
         logger.info("execution_ran", execution=execution_id, step=result.step, code=result.code)
         if result.bug is not None:
             raise result.bug
@@ -72,53 +73,42 @@ class StrategyExecutor:
             if result.outcome is not None:
                 after = self.plan.after(result.step)
                 skipped = [engine.skipped(name, result) for name in after]
-            self._keep(claim, result, skipped)
+            entries = [self._entry(claim, each) for each in (result, *skipped)]
+            claim.chain = _keep(claim.chain, entries, self._progress(claim, result))
         return result
 
-    def _claim(self, session: Session, execution_id: int) -> Claim | None:
-        execution = leases.take(session, execution_id)
-        if execution is None:
-            return None
-        records = lineage.read(session, execution)
-        claim = self._what_is_left(session, execution, records)
-        if execution.status is Status.RUNNING:
-            self._record_interruption(session, execution, claim)
-        now, first = self.tools.clock.now(), claim.left[0].name
-        execution.status = Status.RUNNING
-        execution.started_at = execution.started_at or now
-        execution.current_step = first
-        execution.current_attempt = claim.attempts.get(first, 0) + 1
-        execution.current_step_started_at = now
+    def _claim(self, lease: Lease) -> Claim:
+        claim = Claim(
+            chain=lease.chain,
+            left=list(self.plan.steps),
+            facts=self._first_facts.of(lease),
+            attempts=dict.fromkeys(self.plan.names, 0),
+        )
+        if lease.chain.record_count or lease.lost_step:
+            self._resume(claim, lease)
         return claim
 
-    def _what_is_left(
-        self, session: Session, execution: Execution, records: list[LineageRecord]
-    ) -> Claim:
+    def _resume(self, claim: Claim, lease: Lease) -> None:
+        """Rebuild the facts from the records, and go on at the first step that is not done."""
+        with transaction() as session:
+            execution = session.get_one(Execution, lease.chain.execution_id)
+            records = lineage.read(session, execution)
         done = {record.step for record in records if record.status in DONE}
-        facts = facts_at_start(session, execution)
+        claim.left = [step for step in self.plan.steps if step.name not in done]
         for record in records:
+            claim.attempts[record.step] += 1
             if record.status in DONE:
-                facts |= record.output or {}
-        return Claim(
-            chain=Chain(
-                execution_id=execution.id,
-                token=execution.lease_token or "",
-                record_count=execution.record_count,
-                head=execution.chain_head,
-            ),
-            left=[step for step in self.plan.steps if step.name not in done],
-            facts=facts,
-            attempts={name: sum(r.step == name for r in records) for name in self.plan.names},
-        )
+                claim.facts |= record.output or {}
+        if lease.lost_step:
+            self._record_interruption(claim, lease, lease.lost_step)
 
-    def _record_interruption(self, session: Session, execution: Execution, claim: Claim) -> None:
+    def _record_interruption(self, claim: Claim, lease: Lease, step: str) -> None:
         """The worker before us died inside a step: its lost attempt gets a record of its own."""
         now = self.tools.clock.now()
-        step = execution.current_step or claim.left[0].name
-        started_at = execution.current_step_started_at or now
+        started_at = lease.lost_step_started_at or now
         entry = Entry(
             step=step,
-            attempt=execution.current_attempt or 1,
+            attempt=lease.lost_attempt,
             status=RecordStatus.INTERRUPTED,
             reason_code="worker_lost",
             reason="The worker fell silent before it could record a result; the step runs again.",
@@ -128,32 +118,9 @@ class StrategyExecutor:
             actor=actor(),
             code_version=code_version(),
         )
-        lineage.append(session, claim.chain, entry, Progress(next_step=step))
-        session.refresh(execution)
+        progress = Progress(next_step=step, next_attempt=lease.lost_attempt + 1)
+        claim.chain = _keep(claim.chain, [entry], progress)
         claim.attempts[step] += 1
-
-    def _keep(self, claim: Claim, result: StepResult, skipped: list[StepResult]) -> None:
-        """Commit one result, and the steps it makes superfluous, as one."""
-        entries = [self._entry(claim, each) for each in (result, *skipped)]
-        progress = self._progress(claim, result)
-        deadline = time.monotonic() + DATABASE_PATIENCE_SECONDS
-        while True:
-            chain = replace(claim.chain)
-            try:
-                with transaction() as session:
-                    artifacts.remember(session, entries[0].artifacts, entries[0].recorded_at)
-                    for entry in entries[:-1]:
-                        lineage.append(session, chain, entry, Progress(next_step=entry.step))
-                    lineage.append(session, chain, entries[-1], progress)
-            except DBAPIError as error:
-                # The append is fenced by token and count, so trying again cannot record it twice.
-                if time.monotonic() > deadline:
-                    raise
-                logger.warning("database_away", execution=chain.execution_id, error=str(error.orig))
-                time.sleep(1)
-            else:
-                claim.chain = chain
-                return
 
     def _entry(self, claim: Claim, result: StepResult) -> Entry:
         return Entry(
@@ -192,6 +159,25 @@ class StrategyExecutor:
         return Progress(next_step=following, next_attempt=1, signal_action=signal)
 
 
+def _keep(chain: Chain, entries: list[Entry], progress: Progress) -> Chain:
+    """Commit, waiting for a database that is away; the append's fences make trying again safe."""
+    deadline = time.monotonic() + DATABASE_PATIENCE_SECONDS
+    while True:
+        try:
+            with statements() as connection:
+                return lineage.append(connection, chain, entries, progress)
+        except DBAPIError as error:
+            if time.monotonic() > deadline:
+                raise
+            logger.warning("database_away", execution=chain.execution_id, error=str(error.orig))
+            time.sleep(1)
+
+
+@cache
+def _machine() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
 def actor() -> str:
     """Who writes a record: host, process and thread of this worker."""
-    return f"worker:{socket.gethostname()}:{os.getpid()}:{threading.current_thread().name}"
+    return f"worker:{_machine()}:{threading.current_thread().name}"

@@ -4,33 +4,83 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from backend.executions.models import Execution, Trigger
+from backend.core.database import transaction
+from backend.executions.leases import Lease
+from backend.executions.models import Trigger
 from backend.strategies.definition import StrategyDefinition, schedule_of
 from backend.strategies.models import Prompt, PromptVersion, StrategyVersion
-from backend.strategies.schedule import exchange_of, latest_start
+from backend.strategies.schedule import Schedule, exchange_of, latest_start
 
 MANUAL_PATIENCE = timedelta(hours=1)
 """How late an execution that a person started may still run, after the session was down."""
 
 
-def facts_at_start(session: Session, execution: Execution) -> dict[str, Any]:
-    """The same for every attempt: all of it comes from immutable rows."""
-    version = session.get_one(StrategyVersion, execution.strategy_version_id)
+class FirstFacts:
+    """Reads immutable rows once per process: versions of strategies and of prompts."""
+
+    def __init__(self) -> None:
+        self._definitions: dict[int, dict[str, Any]] = {}
+        self._prompts: dict[int, tuple[str, dict[str, Any]]] = {}
+
+    def of(self, lease: Lease) -> dict[str, Any]:
+        """The same for every attempt at an execution."""
+        definition = self._definition(lease.strategy_version_id)
+        run_before = _run_before(definition["schedule"], Trigger(lease.trigger), lease.due_at)
+        return {
+            **definition["facts"],
+            "execution_id": lease.chain.execution_id,
+            "strategy_id": lease.strategy_id,
+            "symbol": lease.symbol,
+            "due_at": lease.due_at.isoformat(),
+            "run_before": run_before.isoformat(),
+            "trigger": lease.trigger,
+            "prompts": dict(self._prompt(each) for each in lease.prompt_versions.values()),
+        }
+
+    def _definition(self, version_id: int) -> dict[str, Any]:
+        if version_id not in self._definitions:
+            with transaction() as session:
+                version = session.get_one(StrategyVersion, version_id)
+            self._definitions[version_id] = {
+                "schedule": schedule_of(version.definition),
+                "facts": _definition_facts(version),
+            }
+        return self._definitions[version_id]
+
+    def _prompt(self, version_id: int) -> tuple[str, dict[str, Any]]:
+        if version_id not in self._prompts:
+            query = (
+                select(Prompt.kind, Prompt.name, PromptVersion.number, PromptVersion.template)
+                .join(PromptVersion, PromptVersion.prompt_id == Prompt.id)
+                .where(PromptVersion.id == version_id)
+            )
+            with transaction() as session:
+                kind, name, number, template = session.execute(query).one()
+            text = {"name": name, "version": number, "template": template}
+            self._prompts[version_id] = (kind, text)
+        return self._prompts[version_id]
+
+
+def is_too_late(
+    document: dict[str, Any], trigger: Trigger, due_at: datetime, now: datetime
+) -> bool:
+    """Whether the missed-run policy forbids to run an execution that was due at `due_at`."""
+    return now > _run_before(schedule_of(document), trigger, due_at)
+
+
+def _run_before(schedule: Schedule, trigger: Trigger, due_at: datetime) -> datetime:
+    if trigger is Trigger.CRON:
+        return latest_start(schedule, due_at)
+    return due_at + MANUAL_PATIENCE
+
+
+def _definition_facts(version: StrategyVersion) -> dict[str, Any]:
     definition = StrategyDefinition.stored(version.definition)
     document = definition.model_dump(mode="json")
     return {
-        "execution_id": execution.id,
-        "strategy_id": execution.strategy_id,
         "strategy_version": version.number,
         "strategy_name": definition.name,
-        "symbol": execution.symbol,
-        "due_at": execution.due_at.isoformat(),
-        "run_before": _run_before(
-            version.definition, execution.trigger, execution.due_at
-        ).isoformat(),
-        "trigger": execution.trigger.value,
         "mode": document["mode"],
         "account_setting": definition.account,
         "schedule_exchange": exchange_of(definition.schedule),
@@ -40,30 +90,4 @@ def facts_at_start(session: Session, execution: Execution) -> dict[str, Any]:
         "data_limits": document["data"],
         "risk_settings": document["risk"],
         "order_settings": document["orders"],
-        "prompts": _prompts(session, execution),
-    }
-
-
-def is_too_late(
-    document: dict[str, Any], trigger: Trigger, due_at: datetime, now: datetime
-) -> bool:
-    """Whether the missed-run policy forbids to run an execution that was due at `due_at`."""
-    return now > _run_before(document, trigger, due_at)
-
-
-def _run_before(document: dict[str, Any], trigger: Trigger, due_at: datetime) -> datetime:
-    if trigger is Trigger.CRON:
-        return latest_start(schedule_of(document), due_at)
-    return due_at + MANUAL_PATIENCE
-
-
-def _prompts(session: Session, execution: Execution) -> dict[str, Any]:
-    rows = session.execute(
-        select(Prompt.kind, Prompt.name, PromptVersion.number, PromptVersion.template)
-        .join(PromptVersion, PromptVersion.prompt_id == Prompt.id)
-        .where(PromptVersion.id.in_(execution.prompt_versions.values()))
-    )
-    return {
-        kind: {"name": name, "version": number, "template": template}
-        for kind, name, number, template in rows
     }

@@ -9,61 +9,101 @@ import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import Session
 
-from backend.core.database import transaction
+from backend.core.database import statements
 from backend.core.logging import get_logger
 from backend.core.settings import settings
 from backend.executions.lineage import Chain
-from backend.executions.models import Execution, Status
+from backend.executions.models import Status
 
 logger = get_logger(__name__)
 
-LEASE_END = "clock_timestamp() + make_interval(secs => :seconds)"
+_TAKE = text("""
+WITH before AS (
+  SELECT id, status, current_step, current_attempt, current_step_started_at FROM executions
+  WHERE id = :id AND status IN ('queued', 'running')
+    AND (lease_until IS NULL OR lease_until < clock_timestamp())
+  FOR UPDATE SKIP LOCKED
+)
+UPDATE executions SET
+  status = 'running', lease_token = :token,
+  lease_until = clock_timestamp() + make_interval(secs => :seconds),
+  started_at = COALESCE(started_at, :now),
+  current_step = COALESCE(executions.current_step, :first_step),
+  current_attempt = COALESCE(executions.current_attempt, 1),
+  current_step_started_at = COALESCE(executions.current_step_started_at, :now)
+FROM before WHERE executions.id = before.id
+RETURNING executions.id, strategy_id, strategy_version_id, symbol, due_at, trigger,
+  prompt_versions, record_count, chain_head, before.status AS status_before,
+  before.current_step AS lost_step, before.current_attempt AS lost_attempt,
+  before.current_step_started_at AS lost_step_started_at
+""")
+_RENEW = text("""
+UPDATE executions SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
+WHERE id = :id AND lease_token = :token AND status = 'running'
+""")
 
 
-def take(session: Session, execution_id: int) -> Execution | None:
-    """Lock and lease an execution that is waiting, or whose worker fell silent; else None."""
-    execution = session.scalar(
-        select(Execution)
-        .where(Execution.id == execution_id)
-        .where(Execution.status.in_([Status.QUEUED, Status.RUNNING]))
-        .where(text("(lease_until IS NULL OR lease_until < clock_timestamp())"))
-        .with_for_update(skip_locked=True)
-    )
-    if execution is None:
-        return None
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """An execution that is ours now, and in which step the worker before us fell silent."""
+
+    chain: Chain
+    strategy_id: int
+    strategy_version_id: int
+    symbol: str
+    due_at: datetime
+    trigger: str
+    prompt_versions: dict[str, Any]
+    lost_step: str | None
+    lost_attempt: int
+    lost_step_started_at: datetime | None
+
+
+def take(execution_id: int, *, first_step: str, now: datetime) -> Lease | None:
+    """Lease an execution that is waiting, or whose worker fell silent; else None."""
     token = secrets.token_hex(8)
-    session.execute(
-        update(Execution)
-        .where(Execution.id == execution_id)
-        .values(
-            lease_token=token,
-            lease_until=text(LEASE_END).bindparams(seconds=settings().lease_seconds),
-        )
+    parameters = {
+        "id": execution_id,
+        "token": token,
+        "seconds": settings().lease_seconds,
+        "first_step": first_step,
+        "now": now,
+    }
+    with statements() as connection:
+        row = connection.execute(_TAKE, parameters).mappings().one_or_none()
+    if row is None:
+        return None
+    is_lost = row["status_before"] == Status.RUNNING and row["lost_step"] is not None
+    return Lease(
+        chain=Chain(row["id"], token, row["record_count"], row["chain_head"]),
+        lost_step=row["lost_step"] if is_lost else None,
+        lost_attempt=row["lost_attempt"] or 1,
+        **{name: row[name] for name in _AS_THEY_ARE},
     )
-    session.refresh(execution)
-    return execution
+
+
+_AS_THEY_ARE = (
+    *("strategy_id", "strategy_version_id", "symbol", "due_at", "trigger", "prompt_versions"),
+    "lost_step_started_at",
+)
 
 
 def renew(chain: Chain) -> bool:
     """Hold the lease for another period; False when it is no longer ours."""
-    with transaction() as session:
-        renewed = session.execute(
-            text(
-                f"UPDATE executions SET lease_until = {LEASE_END}"
-                " WHERE id = :id AND lease_token = :token AND status = 'running'"
-            ),
-            {
-                "seconds": settings().lease_seconds,
-                "id": chain.execution_id,
-                "token": chain.token,
-            },
-        )
-    return bool(renewed.rowcount)  # type: ignore[attr-defined]
+    parameters = {
+        "seconds": settings().lease_seconds,
+        "id": chain.execution_id,
+        "token": chain.token,
+    }
+    with statements() as connection:
+        return bool(connection.execute(_RENEW, parameters).rowcount)
 
 
 @contextmanager

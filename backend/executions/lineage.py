@@ -7,13 +7,13 @@ that a changed, removed, reordered or cut-off record is found by `verify`.
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import orjson
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.orm import Session
 
 from backend.core.errors import Conflict
@@ -67,7 +67,7 @@ class Progress:
     signal_action: str | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Chain:
     """The end of an execution's chain, and the token that allows to lengthen it."""
 
@@ -94,65 +94,90 @@ def genesis(execution: Execution) -> str:
     )
 
 
-# One statement, so one round trip and no window between the record and the execution's progress.
-# The token and the count fence: a worker that lost its lease, or a second try of a commit that
-# went through, inserts nothing.
+# One statement for any number of records and artifacts: one round trip, and no window between a
+# record and the execution's progress. Token and count fence: a worker that lost its lease, or a
+# second try of a commit that went through, inserts nothing.
 _APPEND = text("""
 WITH moved AS (
   UPDATE executions SET
-    record_count = record_count + 1, chain_head = :hash, status = :status,
-    outcome = :outcome, reason_code = :end_code, reason = :end_reason,
+    record_count = record_count + :added, chain_head = :head, status = :status,
+    outcome = :outcome, reason_code = :reason_code, reason = :reason,
     current_step = :next_step, current_attempt = :next_attempt,
     current_step_started_at = CASE WHEN :next_step IS NULL THEN NULL
-      ELSE CAST(:recorded_at AS timestamptz) END,
-    finished_at = CASE WHEN :status = 'finished' THEN CAST(:recorded_at AS timestamptz) END,
+      ELSE CAST(:now AS timestamptz) END,
+    finished_at = CASE WHEN :status = 'finished' THEN CAST(:now AS timestamptz) END,
     lease_token = CASE WHEN :status = 'running' THEN lease_token END,
     lease_until = CASE WHEN :status = 'running' THEN lease_until END,
     signal_action = COALESCE(:signal_action, signal_action),
     tokens = tokens + :tokens, cost_usd = cost_usd + :cost_usd
-  WHERE id = :execution_id AND lease_token = :token AND record_count = :sequence
+  WHERE id = :execution_id AND lease_token = :token AND record_count = :record_count
   RETURNING id
+), remembered AS (
+  INSERT INTO artifacts (sha256, content_type, size, created_at)
+  SELECT DISTINCT ON (sha256) sha256, content_type, size, CAST(:now AS timestamptz)
+  FROM moved, jsonb_to_recordset(CAST(:artifacts AS jsonb))
+    AS artifact(sha256 text, content_type text, size bigint)
+  ON CONFLICT DO NOTHING
 )
 INSERT INTO workflow_lineage (
   execution_id, sequence, step, attempt, status, reason_code, reason, input, output, artifacts,
   notes, tokens, cost_usd, started_at, recorded_at, seconds, actor, code_version, previous_hash,
   hash)
-SELECT id, :sequence, :step, :attempt, :record_status, :reason_code, :reason,
-  CAST(:input AS jsonb), CAST(:output AS jsonb), CAST(:artifacts AS jsonb), CAST(:notes AS jsonb),
-  :tokens, :cost_usd, :started_at, :recorded_at, :seconds, :actor, :code_version, :previous_hash,
-  :hash
-FROM moved
+SELECT moved.id, sequence, step, attempt, status, reason_code, reason, input, output, artifacts,
+  notes, tokens, cost_usd, started_at, recorded_at, seconds, actor, code_version, previous_hash,
+  hash
+FROM moved, jsonb_to_recordset(CAST(:records AS jsonb)) AS record(
+  sequence int, step text, attempt int, status text, reason_code text, reason text, input jsonb,
+  output jsonb, artifacts jsonb, notes jsonb, tokens int, cost_usd numeric,
+  started_at timestamptz, recorded_at timestamptz, seconds double precision, actor text,
+  code_version text, previous_hash text, hash text)
 """)
 
 
-def append(session: Session, chain: Chain, entry: Entry, progress: Progress) -> None:
-    """Add one record and move the execution on. Raises `LeaseLost` when that is not ours to do."""
-    content = _content(chain, entry)
-    digest = record_hash(content, chain.head)
+def append(
+    connection: Connection | Session, chain: Chain, entries: list[Entry], progress: Progress
+) -> Chain:
+    """
+    Add records, move the execution on, and return the longer chain; all of it or nothing.
+
+    Raises `LeaseLost` when the execution is no longer this worker's.
+    """
+    records, head = [], chain.head
+    for sequence, entry in enumerate(entries, start=chain.record_count):
+        content = _content(chain.execution_id, sequence, entry)
+        digest = record_hash(content, head)
+        records.append({**content, "previous_hash": head, "hash": digest})
+        head = digest
+    artifacts = [artifact for record in records for artifact in record["artifacts"]]
     statement = {
-        **content,
-        **{name: orjson.dumps(content[name]).decode() for name in ("input", "artifacts", "notes")},
-        "output": None if content["output"] is None else orjson.dumps(content["output"]).decode(),
-        "record_status": content["status"],
-        "started_at": entry.started_at,
-        "recorded_at": entry.recorded_at,
-        "cost_usd": entry.cost_usd,
+        **_moved(progress),
+        "execution_id": chain.execution_id,
         "token": chain.token,
-        "previous_hash": chain.head,
-        "hash": digest,
+        "record_count": chain.record_count,
+        "added": len(records),
+        "head": head,
+        "now": entries[-1].recorded_at,
+        "tokens": sum(entry.tokens for entry in entries),
+        "cost_usd": sum((entry.cost_usd for entry in entries), Decimal(0)),
+        "records": orjson.dumps(records).decode(),
+        "artifacts": orjson.dumps(artifacts).decode(),
+    }
+    added = connection.execute(_APPEND, statement).rowcount  # type: ignore[attr-defined]
+    if added != len(records) and not _is_kept(connection, chain.execution_id, head):
+        raise LeaseLost(f"Execution {chain.execution_id} was taken over by another worker.")
+    return replace(chain, record_count=chain.record_count + len(records), head=head)
+
+
+def _moved(progress: Progress) -> dict[str, Any]:
+    return {
         "status": progress.status.value,
         "outcome": progress.outcome and progress.outcome.value,
-        "end_code": progress.reason_code,
-        "end_reason": progress.reason and redact(progress.reason),
+        "reason_code": progress.reason_code,
+        "reason": progress.reason and _storable(redact(progress.reason)),
         "next_step": progress.next_step,
         "next_attempt": progress.next_attempt,
         "signal_action": progress.signal_action,
     }
-    if session.execute(_APPEND, statement).rowcount != 1:  # type: ignore[attr-defined]
-        if _is_kept(session, chain, digest):
-            return _advance(chain, digest)
-        raise LeaseLost(f"Execution {chain.execution_id} was taken over by another worker.")
-    _advance(chain, digest)
 
 
 def record_hash(content: dict[str, Any], previous_hash: str) -> str:
@@ -197,11 +222,11 @@ def read(session: Session, execution: Execution) -> list[LineageRecord]:
     )
 
 
-def _content(chain: Chain, entry: Entry) -> dict[str, Any]:
+def _content(execution_id: int, sequence: int, entry: Entry) -> dict[str, Any]:
     return {
         "document_version": DOCUMENT_VERSION,
-        "execution_id": chain.execution_id,
-        "sequence": chain.record_count,
+        "execution_id": execution_id,
+        "sequence": sequence,
         "step": entry.step,
         "attempt": entry.attempt,
         "status": entry.status.value,
@@ -209,7 +234,7 @@ def _content(chain: Chain, entry: Entry) -> dict[str, Any]:
         "reason": entry.reason and _storable(redact(entry.reason)),
         "input": _storable(redact(entry.input)),
         "output": None if entry.output is None else _storable(redact(entry.output)),
-        "artifacts": [asdict(artifact) for artifact in entry.artifacts],
+        "artifacts": [vars(artifact) for artifact in entry.artifacts],
         "notes": _storable(redact(entry.notes)),
         "tokens": entry.tokens,
         "cost_usd": _money(entry.cost_usd),
@@ -234,17 +259,12 @@ def _storable(value: Any) -> Any:
     return value.replace("\0", "") if isinstance(value, str) else value
 
 
-def _is_kept(session: Session, chain: Chain, digest: str) -> bool:
+def _is_kept(connection: Connection | Session, execution_id: int, digest: str) -> bool:
     """True when an earlier try of this very append was committed after all."""
     kept = select(LineageRecord.id).where(
-        LineageRecord.execution_id == chain.execution_id, LineageRecord.hash == digest
+        LineageRecord.execution_id == execution_id, LineageRecord.hash == digest
     )
-    return session.scalar(kept) is not None
-
-
-def _advance(chain: Chain, digest: str) -> None:
-    chain.record_count += 1
-    chain.head = digest
+    return connection.scalar(kept) is not None
 
 
 def _moment(moment: datetime) -> str:

@@ -35,6 +35,12 @@ def dispatch_due() -> None:
         logger.info("dispatched", executions=made)
 
 
+@app.task(name="executions.keep_session")  # type: ignore[untyped-decorator]
+def keep_session() -> None:
+    """IBKR ends a brokerage session after some six idle minutes; workers share one tickle."""
+    live_tools().broker.ensure_session()
+
+
 @app.task(name="executions.reap")  # type: ignore[untyped-decorator]
 def reap() -> None:
     """Send again what nobody works on, resume what was parked, keep partitions ready."""
