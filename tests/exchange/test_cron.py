@@ -82,6 +82,17 @@ def test_an_interval_keeps_firing_in_real_time(start: datetime) -> None:
     assert {later - earlier for earlier, later in pairwise(found)} == {timedelta(minutes=15)}
 
 
+def test_a_night_that_is_repeated_across_midnight_is_told_in_order() -> None:
+    # Newfoundland went from 00:01 on 7 November 2010 back to 23:01 on the 6th.
+    start = utc(2010, 11, 7, 1, 0)
+    found = next_ones("*/15 * * * *", "America/St_Johns", start, 20)
+    assert {later - earlier for earlier, later in pairwise(found)} == {timedelta(minutes=15)}
+    assert next_ones("0 0 * * *", "America/St_Johns", start, 2) == [
+        utc(2010, 11, 7, 2, 30),
+        utc(2010, 11, 8, 3, 30),
+    ]
+
+
 def test_half_an_hour_of_summer_time_is_handled_alike() -> None:
     # Lord Howe skips 02:00 to 02:30 on 4 October 2026 and repeats 01:30 to 02:00 on 5 April.
     assert next_ones("15 2 * * *", "Australia/Lord_Howe", utc(2026, 10, 3), 1) == [

@@ -2,12 +2,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import sleep
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 
 from backend.brokers import base
 from backend.brokers.client_portal import ClientPortalBroker
@@ -17,7 +18,7 @@ from backend.core.errors import InvalidInput, SessionDown
 from backend.core.values import Bars, Timeframe
 from backend.exchange import sessions
 from backend.exchange.calendars import calendar
-from backend.market import models
+from backend.market import models, series
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway
 
@@ -267,6 +268,20 @@ def test_workers_that_fetch_the_same_bars_at_once_do_not_disturb_each_other(
         stored = session.scalar(select(func.count()).select_from(models.Bar))
         distinct = session.scalar(select(func.count(models.Bar.time.distinct())))
     assert stored == distinct
+
+
+def test_while_one_worker_writes_a_series_another_waits(
+    market: MarketData, apple: base.Contract, now: datetime
+) -> None:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with ThreadPoolExecutor(1) as pool:
+        with transaction() as session:
+            series.lock(session, series.Key(apple.conid, Timeframe.DAY))
+            other = pool.submit(market.bars, apple, Timeframe.DAY, 50, now)
+            while not other.done() and not session.scalar(waiting):
+                sleep(0.01)
+            assert not other.done()
+        assert len(other.result().bars) == 50
 
 
 def test_two_workers_with_distant_stretches_leave_no_hole(
