@@ -12,8 +12,10 @@ import orjson
 from fastapi import Depends
 from sqlalchemy import Connection, DateTime, Engine, Enum, MetaData, Numeric, create_engine
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
+from backend.core.errors import TemporaryError
 from backend.core.settings import settings
 
 
@@ -66,22 +68,42 @@ def new_session() -> Session:
     return Session(engine(), expire_on_commit=False)
 
 
+class DatabaseAway(TemporaryError):
+    """PostgreSQL does not answer, or gave up; what was not committed did not happen."""
+
+    code = "database_away"
+
+
+@contextmanager
+def _told_when_away() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise DatabaseAway(
+            "The database is away. Nothing was changed; try again in a moment."
+        ) from error
+
+
 @contextmanager
 def statements() -> Iterator[Connection]:
     """
     A connection on which every statement is a transaction of its own, committed as it ends.
 
-    For the one statement that does all: a round trip instead of three.
+    For the one statement that does all: a round trip instead of three. Raises `DatabaseAway`.
     """
-    with engine().connect() as connection:
+    with _told_when_away(), engine().connect() as connection:
         yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """A session that commits when the block ends, and rolls back when it raises."""
+    """
+    A session that commits when the block ends, and rolls back when it raises.
+
+    Raises `DatabaseAway` when PostgreSQL does not answer.
+    """
     with new_session() as session:
-        with session.begin():
+        with _told_when_away(), session.begin():
             yield session
         # Not SQLAlchemy's after_commit event: that one also fires when a savepoint is released.
         for call in session.info.pop("after_commit", ()):

@@ -6,11 +6,10 @@ from decimal import Decimal
 
 from sqlalchemy import delete, func, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 
 from backend.analysis.base import Usage
 from backend.core.clock import Clock
-from backend.core.database import transaction
+from backend.core.database import DatabaseAway, transaction
 from backend.core.errors import OutsideError
 from backend.core.settings import settings
 from backend.executions.models import AiDay, AiReservation
@@ -27,7 +26,7 @@ class DatabaseBudget:
         day = self._clock.now().astimezone(UTC).date()
         try:
             return self._reserve(day, tokens, usd)
-        except DBAPIError as error:
+        except DatabaseAway as error:
             raise OutsideError(
                 "The budget could not be asked, so nothing is spent: the database is away.",
                 code="budget",

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-
-from backend.core.database import statements, transaction
+from backend.core.database import DatabaseAway, statements, transaction
 from backend.core.logging import get_logger
 from backend.core.version import code_version
 from backend.executions import leases, lineage
@@ -166,10 +164,10 @@ def _keep(chain: Chain, entries: list[Entry], progress: Progress) -> Chain:
         try:
             with statements() as connection:
                 return lineage.append(connection, chain, entries, progress)
-        except DBAPIError as error:
+        except DatabaseAway as error:
             if time.monotonic() > deadline:
                 raise
-            logger.warning("database_away", execution=chain.execution_id, error=str(error.orig))
+            logger.warning("database_away", execution=chain.execution_id, why=error.message)
             time.sleep(1)
 
 

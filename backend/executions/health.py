@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from backend.brokers.base import SessionStatus
 from backend.core import redis
@@ -42,7 +41,7 @@ def _check(name: str, look: Callable[[], str], *, is_needed: bool = True) -> Par
         detail, is_ready = look(), True
     except AppError as error:
         detail, is_ready = error.message, False
-    except (SQLAlchemyError, RedisError, OSError) as error:
+    except (RedisError, OSError) as error:
         detail, is_ready = f"{type(error).__name__}: it does not answer.", False
     return Part(
         name=name,

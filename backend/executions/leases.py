@@ -14,9 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
-from backend.core.database import statements
+from backend.core.database import DatabaseAway, statements
 from backend.core.logging import get_logger
 from backend.core.settings import settings
 from backend.executions.lineage import Chain
@@ -123,6 +122,6 @@ def _renew_until(chain: Chain, done: threading.Event) -> None:
         try:
             if not renew(chain):
                 return
-        except DBAPIError as error:
+        except DatabaseAway as error:
             # The database is away. The lease may run out meanwhile; then the work is done again.
-            logger.warning("lease_not_renewed", execution=chain.execution_id, error=str(error.orig))
+            logger.warning("lease_not_renewed", execution=chain.execution_id, why=error.message)

@@ -15,7 +15,7 @@ from backend.workflow.outcome import Outcome
 class Status(StrEnum):
     QUEUED = "queued"  #: waiting for a worker
     RUNNING = "running"  #: a worker holds the lease
-    PARKED = "parked"  #: the broker's session is down; goes on when it is back
+    PARKED = "parked"  #: the broker's session or another part is away; goes on when it is back
     FINISHED = "finished"  #: has its outcome
 
 

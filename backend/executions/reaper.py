@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from backend.brokers.base import Broker, SessionStatus
 from backend.core.clock import Clock
 from backend.core.database import transaction
+from backend.core.errors import OutsideError
 from backend.core.settings import settings
 from backend.executions import dispatch
 from backend.executions.facts import is_too_late
@@ -30,6 +31,10 @@ RETURNING id
 """)
 
 
+# Every try leaves a record; the pauses between them grow with the records, up to ten minutes.
+_RESTED = "sent_at < clock_timestamp() - make_interval(secs => LEAST(5 * record_count, 600))"
+
+
 def send_abandoned() -> int:
     """Send again what waits without a lease, or whose lease ran out."""
     with transaction() as session:
@@ -39,12 +44,12 @@ def send_abandoned() -> int:
 
 
 def resume_parked(broker: Broker, clock: Clock) -> int:
-    """Queue parked executions once the session is back, or once they are too late to run."""
+    """Queue parked executions once the session stands, or once they are too late to run."""
     with transaction() as session:
         parked = _parked(session)
     if not parked:
         return 0
-    is_ready = broker.session().status is SessionStatus.READY
+    is_ready = _is_ready(broker)
     now = clock.now()
     ids = [
         execution.id
@@ -64,13 +69,21 @@ def resume_parked(broker: Broker, clock: Clock) -> int:
     return len(resumed)
 
 
+def _is_ready(broker: Broker) -> bool:
+    try:
+        return broker.session().status is SessionStatus.READY
+    except OutsideError:
+        # Not to be asked just now: the executions wait for the next look.
+        return False
+
+
 def _parked(session: Session) -> list[tuple[Execution, dict[str, object]]]:
     return [
         (execution, document)
         for execution, document in session.execute(
             select(Execution, StrategyVersion.definition)
             .join(StrategyVersion, StrategyVersion.id == Execution.strategy_version_id)
-            .where(Execution.status == Status.PARKED)
+            .where(Execution.status == Status.PARKED, text(_RESTED))
             .order_by(Execution.id)
         )
     ]

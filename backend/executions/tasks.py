@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from backend.core.errors import OutsideError
 from backend.core.logging import get_logger
 from backend.core.queue import queue
 from backend.executions import dispatch, partitions, reaper
@@ -38,7 +39,10 @@ def dispatch_due() -> None:
 @app.task(name="executions.keep_session")  # type: ignore[untyped-decorator]
 def keep_session() -> None:
     """IBKR ends a brokerage session after some six idle minutes; workers share one tickle."""
-    live_tools().broker.ensure_session()
+    try:
+        live_tools().broker.ensure_session()
+    except OutsideError as error:
+        logger.warning("session_not_kept", code=error.code, reason=error.message)
 
 
 @app.task(name="executions.reap")  # type: ignore[untyped-decorator]

@@ -6,10 +6,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import DataError, OperationalError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from backend.core.errors import AppError, InvalidInput, TemporaryError
+from backend.core.errors import AppError, InvalidInput
 from backend.core.logging import get_logger
 from backend.core.redaction import redact_text
 from backend.web.rendering import templates
@@ -22,7 +22,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(DataError, _on_unstorable)
-    app.add_exception_handler(OperationalError, _on_database_away)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -54,12 +53,6 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
 
 def _on_unstorable(request: Request, error: Exception) -> Response:
     problem = InvalidInput("A value has a character or a size that cannot be stored.")
-    return _on_app_error(request, problem)
-
-
-def _on_database_away(request: Request, error: Exception) -> Response:
-    logger.warning("database_away", error=str(error))
-    problem = TemporaryError("The database is away. Nothing was changed; try again in a moment.")
     return _on_app_error(request, problem)
 
 

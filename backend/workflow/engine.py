@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from backend.core.errors import AppError, InvalidInput, SessionDown
+from backend.core.errors import AppError, InvalidInput, SessionDown, TemporaryError
 from backend.workflow.outcome import Ends, NotNeeded, Outcome
 from backend.workflow.steps.base import Facts, Notes, Step, StepData, Tools
 
@@ -99,7 +99,7 @@ def _run_one(step: Step, facts: dict[str, Any], tools: Tools) -> StepResult:
         is_failure = reason.outcome is Outcome.FAILED
         status = StepStatus.FAILED if is_failure else StepStatus.ENDED
         ending = _ending(status, reason.code, reason.sentence, reason.outcome)
-    except SessionDown as error:
+    except (SessionDown, TemporaryError) as error:
         ending = _ending(StepStatus.PARKED, error.code, error.message)
     except AppError as error:
         ending = _ending(StepStatus.FAILED, error.code, error.message, Outcome.FAILED)
