@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from structlog.contextvars import bound_contextvars
+
 from backend.core.database import DatabaseAway, statements, transaction
 from backend.core.logging import get_logger
 from backend.core.version import code_version
@@ -57,9 +59,8 @@ class StrategyExecutor:
         lease = leases.take(execution_id, first_step=self.plan.names[0], now=self.tools.clock.now())
         if lease is None:
             return None
-        with leases.kept_alive(lease.chain):
+        with bound_contextvars(execution=execution_id), leases.kept_alive(lease.chain):
             result = self._run_and_keep(self._claim(lease))
-        logger.info("execution_ran", execution=execution_id, step=result.step, code=result.code)
         if result.bug is not None:
             raise result.bug
         return result.outcome
@@ -73,6 +74,7 @@ class StrategyExecutor:
                 skipped = [engine.skipped(name, result) for name in after]
             entries = [self._entry(claim, each) for each in (result, *skipped)]
             claim.chain = _keep(claim.chain, entries, self._progress(claim, result))
+        logger.info("execution_ran", step=result.step, code=result.code, outcome=result.outcome)
         return result
 
     def _claim(self, lease: Lease) -> Claim:

@@ -1,11 +1,16 @@
 """What every request passes: a size limit, a request id in the logs, security headers."""
 
 import secrets
+import time
 
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.core.logging import get_logger
+
+logger = get_logger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
 
@@ -37,8 +42,10 @@ class Guard:
                 headers["X-Request-Id"] = request_id
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                _log(scope, message["status"], begun)
             await send(message)
 
+        begun = time.perf_counter()
         try:
             body = await _whole_body(scope, receive)
         except ValueError:
@@ -58,6 +65,14 @@ _TOO_LARGE = {
     "message": f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send less.",
     "field": None,
 }
+
+
+def _log(scope: Scope, status: int, begun: float) -> None:
+    """One line per request; probes ask every few seconds and would drown the rest."""
+    if not scope["path"].startswith(("/health", "/metrics", "/static")):
+        milliseconds = round((time.perf_counter() - begun) * 1000, 1)
+        method, path = scope["method"], scope["path"]
+        logger.info("request", method=method, path=path, status=status, ms=milliseconds)
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> list[Message]:
