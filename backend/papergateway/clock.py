@@ -26,6 +26,10 @@ class SettableClock:
     def now(self) -> datetime:
         return self._anchor + (self._base.now() - self._base_anchor) * self.speed
 
+    def machine_now(self) -> datetime:
+        """The time outside the simulation: for what concerns a connection, not the market."""
+        return self._base.now()
+
     def set(self, moment: datetime) -> None:
         """Go on from `moment` (timezone-aware), at the same speed."""
         self._anchor, self._base_anchor = moment, self._base.now()

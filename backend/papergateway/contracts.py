@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from backend.papergateway import numbers
 from backend.papergateway.account import ACCOUNT
 from backend.papergateway.answers import bad_request, empty, failed, json_body, ok, world_of
 from backend.papergateway.prices import Instrument
@@ -281,10 +282,8 @@ async def futures(request: Request) -> Response:
     return ok({symbol: [] for symbol in symbols}) if symbols else bad_request("symbols is required")
 
 
-def _instrument(world: World, conid: Any) -> Instrument | None:
-    """Conids come as numbers and as strings, with and without a venue."""
-    plain = str(conid).partition("@")[0]
-    return world.market.instruments.get(int(plain)) if plain.isdigit() else None
+def _instrument(world: World, conid: object) -> Instrument | None:
+    return world.market.instruments.get(numbers.conid(conid) or 0)
 
 
 routes = [

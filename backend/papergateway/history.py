@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from backend.core.clock import from_ms, to_ms
 from backend.core.values import Timeframe
-from backend.papergateway import schedule
+from backend.papergateway import numbers, schedule
 from backend.papergateway.answers import bad_request, error, html, is_true, ok, world_of
 from backend.papergateway.periods import Period, choose_bar, parse_period
 from backend.papergateway.prices import Instrument, PaperBar
@@ -44,12 +44,9 @@ def volume_factor(conid: int) -> int:
 
 async def history(request: Request) -> Response:
     world, query = world_of(request), request.query_params
-    conid = query.get("conid", "").partition("@")[0]
-    if not conid.isdigit():
-        return bad_request("conid is required")
-    instrument = world.market.instruments.get(int(conid))
+    instrument = world.market.instruments.get(numbers.conid(query.get("conid")) or 0)
     if instrument is None:
-        return bad_request(f"conid is not valid: {conid}")
+        return bad_request(f"conid is not valid: {query.get('conid')}")
     anchor = _start_time(query.get("startTime"))
     is_forward = query.get("direction") == "1"
     if anchor is None and query.get("startTime"):

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backend.papergateway import quotes
+from backend.papergateway import numbers, quotes
 from backend.papergateway.accounts import not_primed
 from backend.papergateway.answers import bad_request, error, json_body, ok, world_of
 from backend.papergateway.faults import FaultKind
@@ -30,7 +30,7 @@ async def snapshot(request: Request) -> Response:
         return bad_request("conids is required")
     if len(conids) > CONIDS_AT_ONCE or len(fields) > FIELDS_AT_ONCE:
         return bad_request(f"at most {CONIDS_AT_ONCE} conids and {FIELDS_AT_ONCE} fields per call")
-    if not all(_plain(conid).isdigit() for conid in conids):
+    if not all(numbers.conid(conid) for conid in conids):
         return bad_request("conids must be numbers separated by commas")
     slow = world.faults.strike(frozenset({FaultKind.SLOW_FIELDS}), "GET", _PATH)
     late = (slow.seconds or SLOW_FIELDS_SECONDS) if slow else 0.0
@@ -40,15 +40,10 @@ async def snapshot(request: Request) -> Response:
 _PATH = "iserver/marketdata/snapshot"
 
 
-def _plain(conid: str) -> str:
-    """`265598@NASDAQ` names a contract and a venue; here all venues are one."""
-    return conid.partition("@")[0]
-
-
 def _row(world: World, conid_ex: str, fields: list[str], late: float) -> dict[str, Any]:
-    conid = int(_plain(conid_ex))
+    conid = numbers.conid(conid_ex)
     bare = {"conid": conid, "conidEx": conid_ex}
-    if conid not in world.market.instruments:
+    if conid is None or conid not in world.market.instruments:
         return bare
     known = world.streams.ask(conid, fields, late=late)
     if not known:
@@ -64,10 +59,10 @@ def image(world: World, conid: int, fields: set[str]) -> dict[str, Any]:
 
 async def unsubscribe(request: Request) -> Response:
     """Not subscribed is a 500 "unknown", as on the real one: ibind stumbles over it there, too."""
-    conid = str((await json_body(request)).get("conid", ""))
-    if not conid.isdigit():
+    conid = numbers.conid((await json_body(request)).get("conid"))
+    if conid is None:
         return bad_request("conid is required")
-    if not world_of(request).streams.stop(int(conid)):
+    if not world_of(request).streams.stop(conid):
         return error(500, "unknown")
     return ok({"success": True})
 

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from backend.papergateway import numbers
 from backend.papergateway.accounts import not_primed
 from backend.papergateway.answers import bad_request, is_true, ok, world_of
 
@@ -34,8 +35,8 @@ async def trades(request: Request) -> Response:
     world = world_of(request)
     if refusal := not_primed(world):
         return refusal
-    days = request.query_params.get("days", "1")
-    if not days.isdigit() or not 1 <= int(days) <= MOST_DAYS:
+    days = numbers.whole(request.query_params.get("days", "1"))
+    if days is None or not 1 <= days <= MOST_DAYS:
         return bad_request(f"days must be between 1 and {MOST_DAYS}")
     return ok([])
 

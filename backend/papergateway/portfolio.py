@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backend.papergateway import figures
+from backend.papergateway import figures, numbers
 from backend.papergateway.account import ACCOUNT, CURRENCY
 from backend.papergateway.answers import bad_request, empty, ok, world_of
 from backend.papergateway.world import World
@@ -61,11 +61,11 @@ async def accounts(request: Request) -> Response:
 async def subaccounts_paged(request: Request) -> Response:
     world = world_of(request)
     world.session.has_queried_portfolio = True
-    page = request.query_params.get("page", "0")
-    if not page.isdigit():
+    page = numbers.whole(request.query_params.get("page", "0"))
+    if page is None:
         return bad_request("page must be a number")
-    rows = [_account_document(world)] if int(page) == 0 else []
-    metadata = {"total": 1, "pageSize": SUBACCOUNTS_PAGE, "pageNum": int(page)}
+    rows = [_account_document(world)] if page == 0 else []
+    metadata = {"total": 1, "pageSize": SUBACCOUNTS_PAGE, "pageNum": page}
     return ok({"metadata": metadata, "subaccounts": rows})
 
 
@@ -111,7 +111,7 @@ async def ledger(request: Request) -> Response:
 
 async def positions(request: Request) -> Response:
     """Nothing is held; a page past the end is empty, too."""
-    if not request.path_params["page"].isdigit():
+    if numbers.whole(request.path_params["page"]) is None:
         return bad_request("page must be a number")
     return ok([])
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from backend.core.clock import from_ms
+from backend.papergateway import numbers
 from backend.papergateway.answers import bad_request, empty, ok, world_of
 from backend.papergateway.prices import Instrument, Market, Session
 from backend.papergateway.world import World
@@ -63,9 +64,8 @@ async def trading_schedule(request: Request) -> Response:
 
 
 def _instrument(request: Request) -> Instrument | None:
-    conid = request.query_params.get("conid", "").partition("@")[0]
-    market = world_of(request).market
-    return market.instruments.get(int(conid)) if conid.isdigit() else None
+    conid = numbers.conid(request.query_params.get("conid"))
+    return world_of(request).market.instruments.get(conid or 0)
 
 
 def _hours(day: Session) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from backend.papergateway import bulletins, history, quotes
+from backend.papergateway import bulletins, history, numbers, quotes
 from backend.papergateway.account import ACCOUNT
 from backend.papergateway.accounts import pnl_rows
 from backend.papergateway.answers import is_true
@@ -48,7 +48,7 @@ async def _subscribe_market_data(client: Client, command: Command) -> None:
     conid = await _conid(client, target)
     if conid is None:
         return
-    fields = [str(name) for name in command.options.get("fields", [])]
+    fields = _names(command.options.get("fields"))
     ends_at_ms = world.now_ms() + STREAM_LIFE // timedelta(milliseconds=1)
     known = world.streams.ask(conid, fields)
     stream = Stream(conid, fields, ends_at_ms)
@@ -98,11 +98,11 @@ async def _subscribe_history(client: Client, command: Command) -> None:
     if len(client.subscriptions.histories) >= HISTORIES:
         await client.send({"error": "too many historical data subscriptions", "code": 3})
         return
-    period = parse_period(options.get("period"))
+    period = parse_period(str(options.get("period", "")))
     question = history.Question(
         instrument=world.market.instruments[conid],
         period=period,
-        bar=choose_bar(options.get("bar"), period),
+        bar=choose_bar(str(options.get("bar", "")), period),
         anchor_ms=world.now_ms(),
         outside_rth=is_true(str(options.get("outsideRth", ""))),
         source=str(options.get("source", "trades")).lower(),
@@ -180,7 +180,12 @@ async def _subscribe_ledger(client: Client, command: Command) -> None:
 
 def _account_feed(command: Command) -> AccountFeed:
     options = command.options
-    return AccountFeed(list(options.get("keys") or ()), list(options.get("fields") or ()))
+    return AccountFeed(_names(options.get("keys")), _names(options.get("fields")))
+
+
+def _names(written: object) -> list[str]:
+    """A list of texts, or nothing where something else was sent."""
+    return [str(name) for name in written] if isinstance(written, list) else []
 
 
 async def _feed_accounts(
@@ -234,9 +239,8 @@ async def _unsubscribe_ladder(client: Client, command: Command) -> None:
 
 
 async def _conid(client: Client, target: str) -> int | None:
-    """The contract of `265598` or `265598@NASDAQ`; says so when there is none."""
-    plain = target.partition("@")[0]
-    conid = int(plain) if plain.isdigit() else 0
+    """The contract that is meant; says so when there is none."""
+    conid = numbers.conid(target)
     if conid in client.world.market.instruments:
         return conid
     await client.send({"error": f"unknown conid: {target}", "code": 2})

@@ -8,6 +8,7 @@ import orjson
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from backend.core.clock import to_ms
 from backend.papergateway import topics
 from backend.papergateway.accounts import accounts_document
 from backend.papergateway.faults import FRAME_FAULTS, FaultKind
@@ -39,7 +40,7 @@ class Connection:
         self._socket = socket
         self._is_bound = False
         self._changes_told = world.session.changes
-        self._heartbeat_at_ms = 0
+        self._beaten_at = (0, 0)
         self._held_back: dict[str, Any] | None = None
 
     async def serve(self) -> None:
@@ -144,12 +145,19 @@ class Connection:
         )
 
     async def _beat_heart(self) -> None:
-        now_ms = self.world.now_ms()
-        if now_ms - self._heartbeat_at_ms < HEARTBEAT_MS:
+        """
+        Every ten seconds of the gateway's clock or of the machine's, whichever come first.
+
+        Stamped with the machine's time: clients hold it against theirs to see whether the
+        connection lives, and give up one whose stamp is twenty seconds off.
+        """
+        now_ms, machine_ms = self.world.now_ms(), to_ms(self.world.clock.machine_now())
+        at_ms, at_machine_ms = self._beaten_at
+        if now_ms - at_ms < HEARTBEAT_MS and machine_ms - at_machine_ms < HEARTBEAT_MS:
             return
-        self._heartbeat_at_ms = now_ms
+        self._beaten_at = (now_ms, machine_ms)
         if not self.world.faults.strike(_SILENCING, "WS", "system"):
-            await self.send({"topic": "system", "hb": now_ms})
+            await self.send({"topic": "system", "hb": machine_ms})
 
 
 async def connect(socket: WebSocket) -> None:

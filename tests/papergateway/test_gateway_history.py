@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from backend.core.clock import from_ms
 from backend.core.values import Timeframe
@@ -141,6 +143,48 @@ def test_the_old_history_service_is_404_until_it_was_called_once(primed: httpx.C
     assert primed.get("/hmds/history", params=query).status_code == 404
     assert len(primed.get("/hmds/history", params=query).json()["data"]) == 5
     assert primed.post("/tickle").json()["hmds"] == {}
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    conid=st.sampled_from([AAPL, "8314@NYSE", "0", "x", "\u00b2", "9" * 400]),
+    period=st.one_of(
+        st.text(max_size=6), st.from_regex(r"[0-9]{1,4}(min|h|d|w|m|y)", fullmatch=True)
+    ),
+    bar=st.sampled_from(["", "1min", "1h", "1d", "1w", "1m", "5mins"]),
+    start=st.sampled_from(
+        ["", "20261101-06:30:00", "00010101-00:00:00", "99991231-23:59:59", "20261126-12:00:00"]
+    ),
+    direction=st.sampled_from(["", "1", "-1", "2"]),
+    outside=st.booleans(),
+)
+def test_no_question_breaks_the_gateway(
+    primed: httpx.Client,
+    conid: str,
+    period: str,
+    bar: str,
+    start: str,
+    direction: str,
+    outside: bool,
+) -> None:
+    answer = ask(
+        primed,
+        conid=conid,
+        period=period,
+        bar=bar,
+        startTime=start,
+        direction=direction,
+        outsideRth=outside,
+    )
+    if answer.status_code == 500:
+        assert answer.json() == {"error": "No data."}
+        return
+    assert answer.status_code in (200, 400)
+    times = [point["t"] for point in answer.json().get("data", [])]
+    assert times == sorted(set(times))
+    assert len(times) <= 1000
 
 
 @pytest.mark.parametrize(

@@ -189,3 +189,4 @@ def test_prices_change_and_the_client_answers_to_tic(
         return {data["last_price"] for data in updates if "last_price" in data}
 
     assert eventually(lambda: len(prices()) >= 3)
+    assert heard.of(events.WsClose) == []
