@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
@@ -9,19 +10,27 @@ from backend.core.settings import settings
 
 HIDDEN = "[hidden]"
 _NAMES = re.compile(
-    r"(^|_|-)(password|passwd|secret|api_?key|access_?key|authorization|cookie|token|credential)s?$",
+    r"(^|_|-)(password|passwd|secret|(api|access)[_-]?key|authorization|cookie|token|credential)s?$",
     re.IGNORECASE,
 )
-_SHAPES = re.compile(
-    r"sk-[A-Za-z0-9_-]{16,}|gbx_[A-Za-z0-9_-]{16,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
+_PARAMETERS = "|".join(
+    rf"(?<=[?&]{name}=)"
+    for name in ("token", "access_token", "key", "api_key", "apikey", "secret", "password")
 )
+_SHAPES = re.compile(
+    r"sk-[A-Za-z0-9_-]{16,}|gbx_[A-Za-z0-9_-]{16,}|(?<=Bearer )[A-Za-z0-9._~+/=-]{8,}"
+    rf"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?:{_PARAMETERS})[^&#\s]+",
+    re.IGNORECASE,
+)
+_SHORTEST = 8
+"""Characters; anything shorter among the settings would blank out ordinary words."""
 
 
 def redact(value: Any) -> Any:
     """
     A copy of a JSON value without secrets.
 
-    Hidden are values under telling names (`api_key`, `Authorization`), strings of a key's shape,
+    Hidden are texts under telling names (`api_key`, `Authorization`), strings of a key's shape,
     passwords in URLs, and every secret that the settings hold, wherever it stands.
     """
     return _redact(value, _known_secrets())
@@ -30,8 +39,8 @@ def redact(value: Any) -> Any:
 def _redact(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, dict):
         return {
-            key: HIDDEN
-            if isinstance(item, str) and item and _NAMES.search(str(key))
+            redact_text(str(key), secrets): _hide(item)
+            if _NAMES.search(str(key))
             else _redact(item, secrets)
             for key, item in value.items()
         }
@@ -42,14 +51,26 @@ def _redact(value: Any, secrets: list[str]) -> Any:
     return value
 
 
+def _hide(value: Any) -> Any:
+    """Every text inside; numbers stay, since a count of tokens is no secret."""
+    if isinstance(value, dict):
+        return {key: _hide(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hide(item) for item in value]
+    return HIDDEN if isinstance(value, str) and value else value
+
+
 def redact_text(text: str, secrets: list[str] | None = None) -> str:
     for secret in _known_secrets() if secrets is None else secrets:
         text = text.replace(secret, HIDDEN)
-    return _SHAPES.sub(HIDDEN, text)
+    # No shape is shorter than that, and most texts in a record are.
+    return _SHAPES.sub(HIDDEN, text) if len(text) > _SHORTEST else text
 
 
 def _known_secrets() -> list[str]:
-    values = (getattr(settings(), name) for name in type(settings()).model_fields)
-    secrets = (value.get_secret_value() for value in values if isinstance(value, SecretStr))
-    # Anything shorter would blank out ordinary words.
-    return [secret for secret in secrets if len(secret) >= 8]
+    values = [getattr(settings(), name) for name in type(settings()).model_fields]
+    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    for address in (settings().database_url, settings().redis_url):
+        password = urlsplit(address).password or ""
+        secrets += [password, unquote(password)]
+    return [secret for secret in secrets if len(secret) >= _SHORTEST]

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import redis
 import yaml
+from sqlalchemy import select
 
 from backend.analysis.rule_based import RuleBasedAnalyst
 from backend.brokers.client_portal import ClientPortalBroker
@@ -23,7 +24,7 @@ from backend.brokers.pacing import Pacer
 from backend.core.clock import Clock
 from backend.core.database import transaction
 from backend.core.settings import settings
-from backend.executions import dispatch, lineage, service
+from backend.executions import dispatch
 from backend.executions.budget import DatabaseBudget
 from backend.executions.executor import StrategyExecutor
 from backend.executions.journal import DatabaseJournal
@@ -123,8 +124,9 @@ class Engine:
 
 def read(execution_id: int) -> tuple[Execution, list[LineageRecord]]:
     with transaction() as session:
-        execution = service.get(session, execution_id)
-        return execution, lineage.read(session, execution)
+        execution = session.get_one(Execution, execution_id)
+        records = select(LineageRecord).where(LineageRecord.execution_id == execution_id)
+        return execution, list(session.scalars(records.order_by(LineageRecord.sequence)))
 
 
 @pytest.fixture(scope="session")

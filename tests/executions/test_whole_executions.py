@@ -1,0 +1,252 @@
+"""Whole executions on real parts: paper gateway over HTTPS, Redis, PostgreSQL, files on disk."""
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from backend.charts import Renderer
+from backend.core.database import transaction
+from backend.core.hashing import sha256_hex
+from backend.executions.models import ArtifactRow, LineageRecord, RecordStatus, Status
+from backend.executions.verify import verify
+from backend.strategies import service as strategies
+from backend.workflow.outcome import Outcome
+from backend.workflow.plan import STEP_NAMES
+from tests.support.live_engine import FRIDAY, Engine, definition, example
+
+FINISHED, ENDED, SKIPPED, FAILED = (
+    RecordStatus.FINISHED,
+    RecordStatus.ENDED,
+    RecordStatus.SKIPPED,
+    RecordStatus.FAILED,
+)
+
+
+def by_step(records: list[LineageRecord]) -> dict[str, LineageRecord]:
+    """One record per step, in order: an execution that ran through leaves exactly thirteen."""
+    assert tuple(record.step for record in records) == STEP_NAMES
+    assert [record.sequence for record in records] == list(range(13))
+    return {record.step: record for record in records}
+
+
+def assert_ended_at(records: list[LineageRecord], step: str, code: str) -> None:
+    """Everything behind the step that ended it is skipped for that step's reason."""
+    by_name = by_step(records)
+    assert by_name[step].reason_code == code
+    for name in STEP_NAMES[STEP_NAMES.index(step) + 1 :]:
+        assert (by_name[name].status, by_name[name].reason_code) == (SKIPPED, code)
+        assert (by_name[name].reason or "").startswith(f"Step {step} ended the execution: ")
+
+
+def test_a_rule_that_holds_ends_observed_with_an_order_plan(engine: Engine) -> None:
+    execution, records = engine.run()
+    assert (execution.outcome, execution.reason_code) == (Outcome.OBSERVED, "observe_only")
+    assert execution.signal_action == "BUY"
+    assert (execution.status, execution.finished_at) == (Status.FINISHED, FRIDAY)
+    assert (execution.lease_token, execution.lease_until, execution.current_step) == (None,) * 3
+    assert_ended_at(records, "size_and_check_risk", "observe_only")
+    found = by_step(records)["size_and_check_risk"].output
+    assert found is not None
+    plan, sizing = found["order_plan"], found["sizing"]
+    assert plan["symbol"] == "AAPL"
+    assert plan["side"] == "BUY"
+    assert Decimal(plan["stop"]) < Decimal(plan["entry"]) < Decimal(plan["targets"][0]["price"])
+    assert Decimal(plan["quantity"]) <= Decimal(sizing["quantity"])
+    assert {verdict["verdict"] for verdict in found["risk_report"]["verdicts"]} == {"pass"}
+
+
+def test_the_records_hold_what_each_step_saw(engine: Engine) -> None:
+    _, records = engine.run()
+    found = {name: record.output or {} for name, record in by_step(records).items()}
+    assert found["preflight"]["is_simulated"] is True
+    assert found["preflight"]["is_paper"] is True
+    assert found["preflight"]["as_of"] == "2026-11-20T20:30:00Z"
+    assert found["resolve_contract"]["contract"]["exchange"] == "NASDAQ"
+    bars = found["fetch_bars"]["snapshots"]["1d"]
+    assert bars["count"] >= 60
+    assert Decimal(found["snapshot_account"]["account_snapshot"]["equity"]) > 0
+    assert found["compute_indicators"]["long_rule"]["verdict"] is True
+    assert found["compute_indicators"]["last_by_name"]["close"] == bars["last_close"]
+    assert found["generate_signal"]["signal"]["action"] == "BUY"
+
+
+def test_the_last_bar_was_closed_when_the_decision_was_made(engine: Engine) -> None:
+    _, records = engine.run()
+    report = (by_step(records)["check_data"].output or {})["quality"]["1d"]
+    assert report["is_closed_by_moment"] is True
+    # Half an hour before Friday's close, Thursday's bar is the last that counts.
+    assert report["last_close"].startswith("2026-11-19")
+
+
+def test_rules_alone_ask_no_analyst_and_the_steps_say_so(engine: Engine) -> None:
+    _, records = engine.run()
+    for name in ("analyze_charts", "form_view"):
+        record = by_step(records)[name]
+        assert (record.status, record.reason_code) == (SKIPPED, "rules_only")
+        assert record.reason == "The strategy decides by its rules alone."
+
+
+def test_the_example_strategy_judges_both_timeframes_and_forms_one_view(engine: Engine) -> None:
+    execution, records = engine.run(example())
+    assert execution.outcome in (Outcome.HELD, Outcome.OBSERVED)
+    found = {name: record.output or {} for name, record in by_step(records).items()}
+    assert set(found["render_charts"]["charts"]) == {"1d", "1w"}
+    assert [each["timeframe"] for each in found["analyze_charts"]["opinions"]] == ["1d", "1w"]
+    talks = [*found["analyze_charts"]["conversations"], found["form_view"]["view_conversation"]]
+    assert all(talk["is_rule_based"] and talk["analyst"] == "rule_based" for talk in talks)
+    assert found["form_view"]["view"]["rationale"]
+    texts = json.loads(engine.tools.storage.get(talks[0]["text"]["sha256"]))
+    assert "AAPL" in texts["prompt"]
+    assert texts["system"]
+    assert texts["answer"]["opinion"]["direction"]
+
+
+def test_without_a_renderer_the_figures_are_kept_and_the_record_says_why_there_is_no_picture(
+    engine: Engine,
+) -> None:
+    _, records = engine.run()
+    record = by_step(records)["render_charts"]
+    assert (record.output or {})["charts"]["1d"]["png"] is None
+    assert "CHARTS_PNG" in record.notes[0]["note"]
+    figure = engine.tools.storage.get(record.artifacts[0]["sha256"])
+    assert {"data", "layout"} <= set(json.loads(figure))
+
+
+@pytest.fixture
+def renderer() -> Iterator[Renderer]:
+    made = Renderer()
+    yield made
+    made.close()
+
+
+def test_with_a_renderer_the_picture_is_kept_under_its_own_hash(
+    engine: Engine, renderer: Renderer
+) -> None:
+    _, records = engine.with_tools(renderer=renderer).run()
+    charts = (by_step(records)["render_charts"].output or {})["charts"]
+    picture = engine.tools.storage.get(charts["1d"]["png"]["sha256"])
+    assert picture.startswith(b"\x89PNG\r\n")
+    assert sha256_hex(picture) == charts["1d"]["png"]["sha256"]
+
+
+def test_every_artifact_is_remembered_with_its_type_and_size(engine: Engine) -> None:
+    _, records = engine.run()
+    listed = [artifact for record in records for artifact in record.artifacts]
+    assert len(listed) >= 4
+    with transaction() as session:
+        for artifact in listed:
+            row = session.get_one(ArtifactRow, artifact["sha256"])
+            assert (row.content_type, row.size) == (artifact["content_type"], artifact["size"])
+
+
+def test_the_chain_of_a_finished_execution_is_intact(engine: Engine) -> None:
+    execution, _ = engine.run(example())
+    with transaction() as session:
+        report = verify(session, engine.tools.storage, execution)
+    assert report.is_intact, report.sentence
+    assert (report.records, report.artifacts >= 10) == (13, True)
+
+
+def test_a_rule_that_does_not_hold_ends_held(engine: Engine) -> None:
+    execution, records = engine.run(definition(signal__long_when="close < 0"))
+    assert (execution.outcome, execution.reason_code) == (Outcome.HELD, "rules_silent")
+    assert execution.signal_action == "HOLD"
+    assert_ended_at(records, "generate_signal", "rules_silent")
+
+
+@pytest.mark.parametrize(
+    ("changes", "step", "code"),
+    [
+        ({"data__min_bars": 9_999}, "check_data", "too_few_bars"),
+        ({"risk__max_order_value": "1"}, "size_and_check_risk", "max_order_value"),
+        ({"risk__max_quantity": "0.5"}, "size_and_check_risk", "max_quantity"),
+        ({"risk__lot": "1000000"}, "size_and_check_risk", "zero_quantity"),
+    ],
+    ids=["too few bars", "order value", "quantity", "less than a lot"],
+)
+def test_a_limit_that_is_broken_ends_blocked(
+    engine: Engine, changes: dict[str, Any], step: str, code: str
+) -> None:
+    execution, records = engine.run(definition(**changes))
+    assert (execution.outcome, execution.reason_code) == (Outcome.BLOCKED, code)
+    assert_ended_at(records, step, code)
+    assert by_step(records)[step].output is not None, "what was measured is kept"
+
+
+def test_the_daily_count_of_a_strategy_blocks_the_next_plan(engine: Engine) -> None:
+    strategy = engine.save(definition(risk__max_orders_per_day=1))
+    outcomes = []
+    for _ in range(2):
+        outcomes.append(engine.executor.run(engine.start(strategy)[0]))
+        engine.advance(minutes=1)
+    assert outcomes == [Outcome.OBSERVED, Outcome.BLOCKED]
+
+
+@pytest.mark.parametrize(
+    ("changes", "step", "code", "sentence"),
+    [
+        ({"symbols": ["APPL"]}, "resolve_contract", "unknown_symbol", "Did you mean 'AAPL'"),
+        ({"account": "DU999"}, "preflight", "unknown_account", "no account 'DU999'; it has DU"),
+    ],
+    ids=["unknown symbol", "unknown account"],
+)
+def test_what_the_broker_does_not_know_ends_failed_with_the_remedy(
+    engine: Engine, changes: dict[str, Any], step: str, code: str, sentence: str
+) -> None:
+    execution, records = engine.run(definition(**changes))
+    assert (execution.outcome, execution.reason_code) == (Outcome.FAILED, code)
+    assert sentence in (execution.reason or "")
+    assert_ended_at(records, step, code)
+    assert by_step(records)[step].status is FAILED
+
+
+def test_a_gateway_that_answers_with_an_error_ends_failed_and_invents_nothing(
+    engine: Engine,
+) -> None:
+    engine.gateway.control.add_fault("error", "iserver/marketdata/history", status=500)
+    execution, records = engine.run()
+    assert execution.outcome is Outcome.FAILED
+    assert by_step(records)["fetch_bars"].output is None
+    assert by_step(records)["fetch_bars"].artifacts == []
+
+
+def test_a_quote_that_does_not_come_is_noted_and_the_last_close_stands_in(engine: Engine) -> None:
+    engine.gateway.control.add_fault("error", "iserver/marketdata/snapshot", status=500)
+    execution, records = engine.run()
+    assert execution.outcome is Outcome.OBSERVED
+    assert (by_step(records)["fetch_bars"].output or {})["quote"] is None
+    assert "No quote" in by_step(records)["fetch_bars"].notes[0]["note"]
+
+
+def test_a_due_time_that_is_served_too_late_is_skipped(engine: Engine) -> None:
+    strategy = engine.save()
+    execution_id = engine.start(strategy)[0]
+    engine.advance(hours=2)
+    assert engine.executor.run(execution_id) is Outcome.SKIPPED
+
+
+def test_an_execution_runs_the_version_and_prompts_it_was_made_with(engine: Engine) -> None:
+    strategy = engine.save()
+    execution_id = engine.start(strategy)[0]
+    with transaction() as session:
+        strategies.update(
+            session,
+            engine.clock,
+            strategies.get(session, strategy.id),
+            document=definition(signal__long_when="close < 0"),
+            author="test",
+        )
+    assert engine.executor.run(execution_id) is Outcome.OBSERVED
+
+
+def test_an_execution_that_is_finished_is_not_run_again(engine: Engine) -> None:
+    execution_id = engine.start(engine.save())[0]
+    assert engine.executor.run(execution_id) is Outcome.OBSERVED
+    assert engine.executor.run(execution_id) is None
+
+
+def test_an_execution_that_does_not_exist_is_no_work(engine: Engine) -> None:
+    assert engine.executor.run(4711) is None
