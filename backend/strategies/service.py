@@ -27,7 +27,7 @@ def get(session: Session, strategy_id: int) -> Strategy:
 
 def find(session: Session, name_or_id: str) -> Strategy:
     """By id, or by its name. Raises `NotFound` with the nearest name."""
-    if name_or_id.isdigit():
+    if name_or_id.isdecimal():
         return get(session, int(name_or_id))
     strategies = {strategy.name: strategy for strategy in list_all(session)}
     if name_or_id not in strategies:
