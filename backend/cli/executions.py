@@ -20,7 +20,7 @@ def executions(
         table.add_row(
             str(execution.id),
             name,
-            execution.symbol,
+            f"{execution.symbol}{' (simulated)' if execution.is_simulated else ''}",
             f"{execution.due_at:%Y-%m-%d %H:%M:%S}",
             execution.status,
             execution.outcome or "",

@@ -64,6 +64,7 @@ def ending(execution: Execution) -> str:
     if execution.status is Status.PARKED:
         return f"  Parked: {escape(execution.reason or '')} It goes on when the gateway is back."
     assert execution.outcome is not None
+    simulated = " [yellow]Simulated prices and money.[/]" if execution.is_simulated else ""
     colour = COLOURS.get(execution.outcome, "green")
     reason = escape(execution.reason or "")
-    return f"  [bold {colour}]{execution.outcome}[/] ({execution.reason_code}): {reason}"
+    return f"  [bold {colour}]{execution.outcome}[/] ({execution.reason_code}): {reason}{simulated}"

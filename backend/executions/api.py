@@ -46,6 +46,7 @@ class ExecutionOut(Out):
     reason_code: str | None
     reason: str | None
     signal_action: str | None
+    is_simulated: bool | None
     current_step: str | None
     created_at: datetime
     started_at: datetime | None

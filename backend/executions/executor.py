@@ -143,20 +143,24 @@ class StrategyExecutor:
         )
 
     def _progress(self, claim: Claim, result: StepResult) -> Progress:
-        signal = ((result.output or {}).get("signal") or {}).get("action")
         if result.status is StepStatus.PARKED:
             return Progress(status=Status.PARKED, reason_code=result.code, reason=result.sentence)
+        found = result.output or {}
+        for_lists = {
+            "signal_action": (found.get("signal") or {}).get("action"),
+            "is_simulated": found.get("is_simulated"),
+        }
         if result.outcome is not None:
             return Progress(
                 status=Status.FINISHED,
                 outcome=result.outcome,
                 reason_code=result.code,
                 reason=result.sentence,
-                signal_action=signal,
+                **for_lists,
             )
         left = [step.name for step in claim.left]
         following = left[left.index(result.step) + 1]
-        return Progress(next_step=following, next_attempt=1, signal_action=signal)
+        return Progress(next_step=following, next_attempt=1, **for_lists)
 
 
 def _keep(chain: Chain, entries: list[Entry], progress: Progress) -> Chain:

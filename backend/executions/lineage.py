@@ -65,6 +65,7 @@ class Progress:
     reason_code: str | None = None
     reason: str | None = None
     signal_action: str | None = None
+    is_simulated: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ WITH moved AS (
     lease_token = CASE WHEN :status = 'running' THEN lease_token END,
     lease_until = CASE WHEN :status = 'running' THEN lease_until END,
     signal_action = COALESCE(:signal_action, signal_action),
+    is_simulated = COALESCE(:is_simulated, is_simulated),
     tokens = tokens + :tokens, cost_usd = cost_usd + :cost_usd
   WHERE id = :execution_id AND lease_token = :token AND record_count = :record_count
   RETURNING id
@@ -177,6 +179,7 @@ def _moved(progress: Progress) -> dict[str, Any]:
         "next_step": progress.next_step,
         "next_attempt": progress.next_attempt,
         "signal_action": progress.signal_action,
+        "is_simulated": progress.is_simulated,
     }
 
 

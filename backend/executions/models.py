@@ -94,6 +94,8 @@ class Execution(Model):
     record_count: Mapped[int] = mapped_column(default=0)
     chain_head: Mapped[str]
     signal_action: Mapped[str | None]
+    is_simulated: Mapped[bool | None]
+    """Whether the broker's prices and money were invented; None before the first step."""
     tokens: Mapped[int] = mapped_column(default=0)
     cost_usd: Mapped[Decimal] = mapped_column(default=Decimal(0))
 

@@ -352,6 +352,7 @@ def upgrade() -> None:
         sa.Column("record_count", sa.Integer(), nullable=False),
         sa.Column("chain_head", sa.String(), nullable=False),
         sa.Column("signal_action", sa.String(), nullable=True),
+        sa.Column("is_simulated", sa.Boolean(), nullable=True),
         sa.Column("tokens", sa.Integer(), nullable=False),
         sa.Column("cost_usd", sa.Numeric(precision=20, scale=8), nullable=False),
         sa.ForeignKeyConstraint(
