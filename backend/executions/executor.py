@@ -146,7 +146,7 @@ class StrategyExecutor:
         if result.status is StepStatus.PARKED:
             return Progress(status=Status.PARKED, reason_code=result.code, reason=result.sentence)
         found = result.output or {}
-        for_lists = {
+        for_lists: dict[str, Any] = {
             "signal_action": (found.get("signal") or {}).get("action"),
             "is_simulated": found.get("is_simulated"),
         }
