@@ -9,9 +9,7 @@ async function draw(place) {
     const figure = await answer.json();
     figure.layout.autosize = true;
     delete figure.layout.width;
-    // Beside the chart, not over its title.
-    figure.layout.modebar = { orientation: "v", bgcolor: "rgba(255,255,255,0.7)" };
-    await Plotly.newPlot(place, figure.data, figure.layout, { responsive: true, displaylogo: false });
+    await Plotly.newPlot(place, figure.data, figure.layout, { responsive: true, displayModeBar: false });
   } catch (error) {
     place.textContent = `The chart could not be drawn: ${error.message}. Reload the page.`;
   }
