@@ -3,9 +3,10 @@
 import asyncio
 import socket
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from ssl import SSLContext
 from types import FrameType
 from typing import Any
 
@@ -177,7 +178,20 @@ def configuration(world: World, *, certificate: tuple[Path, Path] | None) -> uvi
         timeout_graceful_shutdown=2,
         ssl_certfile=certificate[0] if certificate else None,
         ssl_keyfile=certificate[1] if certificate else None,
+        ssl_context_factory=_without_tickets if certificate else None,
     )
+
+
+def _without_tickets(_config: uvicorn.Config, default: Callable[[], SSLContext]) -> SSLContext:
+    """
+    TLS 1.3 sends session tickets after the handshake.
+
+    Before Python 3.13 a client that reads in one thread while it writes in another may lose its
+    first write to them: one in some hundred WebSocket handshakes never arrived.
+    """
+    context = default()
+    context.num_tickets = 0
+    return context
 
 
 class CuttableHttp(H11Protocol):

@@ -129,3 +129,21 @@ def test_a_person_logs_in_by_browser(gateway: RunningGateway, client: httpx.Clie
     assert "Log in" in page.text
     assert "Client login succeeds" in client.post(f"{gateway.url}/sso/Login").text
     assert client.post("/tickle").status_code == 200
+
+
+def test_months_go_by_in_a_minute_without_losing_the_session(
+    gateway: RunningGateway, primed: httpx.Client
+) -> None:
+    query = {"conid": "265598", "period": "1y", "bar": "1d"}
+
+    def last_start() -> int:
+        history = primed.get("/iserver/marketdata/history", params=query).json()
+        start: int = history["data"][-1]["t"]
+        return start
+
+    before = last_start()
+    gateway.control.run_at(400_000)
+    while gateway.control.now_ms() - before < 90 * 86_400_000:
+        primed.get("/iserver/auth/status")
+    assert last_start() - before > 80 * 86_400_000
+    assert status(primed)["authenticated"] is True
