@@ -127,7 +127,7 @@ def kind_error(error: ValidationError) -> InvalidInput:
     """Pydantic's first complaint as a sentence that names the field."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").rstrip(".")
     more = error.error_count() - 1
     rest = f" (and {more} more)" if more else ""
     return InvalidInput(f"{field or 'strategy'}: {message}.{rest}", field=field or None)
