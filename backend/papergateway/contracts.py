@@ -212,13 +212,13 @@ def _rules(instrument: Instrument) -> dict[str, Any]:
         "costReport": False,
         "canTradeAcctIds": [ACCOUNT],
         "error": None,
-        "orderTypes": _ORDER_TYPES,
-        "ibAlgoTypes": ["limit", "stop_limit", "lit", "trailing_stop_limit", "relative"],
-        "fraqTypes": ["limit", "market", "stop", "stop_limit"],
+        "orderTypes": sorted({*_SIMPLE, *_OUTSIDE_HOURS, *_OTHERS}),
+        "ibAlgoTypes": _OUTSIDE_HOURS,
+        "fraqTypes": _SIMPLE,
         "forceOrderPreview": False,
-        "cqtTypes": ["limit", "market", "stop", "stop_limit"],
+        "cqtTypes": _SIMPLE,
         "orderDefaults": {"LMT": {"LP": "0.00"}},
-        "orderTypesOutside": ["limit", "stop_limit", "lit", "trailing_stop_limit", "relative"],
+        "orderTypesOutside": _OUTSIDE_HOURS,
         "defaultSize": 100,
         "cashSize": 0.0,
         "sizeIncrement": 1,
@@ -242,20 +242,9 @@ def _rules(instrument: Instrument) -> dict[str, Any]:
     }
 
 
-_ORDER_TYPES = [
-    "limit",
-    "midprice",
-    "market",
-    "stop",
-    "stop_limit",
-    "mit",
-    "lit",
-    "trailing_stop",
-    "trailing_stop_limit",
-    "relative",
-    "marketonclose",
-    "limitonclose",
-]
+_SIMPLE = ["limit", "market", "stop", "stop_limit"]
+_OUTSIDE_HOURS = ["limit", "stop_limit", "lit", "trailing_stop_limit", "relative"]
+_OTHERS = ["midprice", "mit", "trailing_stop", "marketonclose", "limitonclose"]
 
 
 async def algos(request: Request) -> Response:

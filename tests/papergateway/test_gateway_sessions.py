@@ -131,7 +131,7 @@ def test_a_person_logs_in_by_browser(gateway: RunningGateway, client: httpx.Clie
     assert client.post("/tickle").status_code == 200
 
 
-def test_months_go_by_in_a_minute_without_losing_the_session(
+def test_weeks_go_by_in_seconds_without_losing_the_session(
     gateway: RunningGateway, primed: httpx.Client
 ) -> None:
     query = {"conid": "265598", "period": "1y", "bar": "1d"}
@@ -142,8 +142,8 @@ def test_months_go_by_in_a_minute_without_losing_the_session(
         return start
 
     before = last_start()
-    gateway.control.run_at(400_000)
-    while gateway.control.now_ms() - before < 90 * 86_400_000:
+    gateway.control.run_at(1_000_000)
+    while gateway.control.now_ms() - before < 20 * 86_400_000:
         primed.get("/iserver/auth/status")
-    assert last_start() - before > 80 * 86_400_000
+    assert last_start() - before > 15 * 86_400_000
     assert status(primed)["authenticated"] is True
