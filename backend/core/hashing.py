@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from decimal import Decimal
 from typing import Any
 
 
@@ -14,7 +15,8 @@ def canonical_json(value: Any) -> bytes:
     The same bytes for the same JSON value, also after a round trip through PostgreSQL's JSONB.
 
     Keys are sorted and whole floats are written as integers, because JSONB gives 1e21 back as an
-    integer. Raises `ValueError` for NaN and infinities, which JSON does not have.
+    integer: as that of their shortest decimal form, which is what the JSON text held. Raises
+    `ValueError` for NaN and infinities, which JSON does not have.
     """
     return json.dumps(
         _normal(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -27,5 +29,5 @@ def _normal(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_normal(item) for item in value]
     if isinstance(value, float) and value.is_integer():
-        return int(value)
+        return int(Decimal(repr(value)))
     return value

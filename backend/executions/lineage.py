@@ -8,7 +8,7 @@ that a changed, removed, reordered or cut-off record is found by `verify`.
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,8 @@ from backend.storage.base import Artifact
 from backend.workflow.outcome import Outcome
 
 DOCUMENT_VERSION = 1
+CLOCKS_APART = timedelta(days=1)
+"""How far the clocks of the machines that make and run executions may differ, generously."""
 
 
 class LeaseLost(Conflict):
@@ -219,7 +221,7 @@ def read(session: Session, execution: Execution) -> list[LineageRecord]:
             select(LineageRecord)
             .where(LineageRecord.execution_id == execution.id)
             # Nothing of an execution is older than itself: this lets PostgreSQL skip partitions.
-            .where(LineageRecord.recorded_at >= execution.created_at)
+            .where(LineageRecord.recorded_at >= execution.created_at - CLOCKS_APART)
             .order_by(LineageRecord.sequence, LineageRecord.id)
         )
     )
@@ -250,13 +252,18 @@ def _content(execution_id: int, sequence: int, entry: Entry) -> dict[str, Any]:
 
 
 def _storable(value: Any) -> Any:
-    """JSONB has no NaN, no NUL character and no lone surrogate."""
+    """
+    JSONB has no NaN, no NUL character and no lone surrogate; whole numbers beyond 64 bits, which
+    JSON readers round, stay exact as text.
+    """
     if isinstance(value, dict):
         return {_storable(key): _storable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_storable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
     if isinstance(value, str) and not value.isascii():
         value = value.encode("utf-8", "replace").decode()
     return value.replace("\0", "") if isinstance(value, str) else value
