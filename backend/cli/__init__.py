@@ -4,7 +4,6 @@ The command line. Each command is a function in a module of its own, imported wh
 """
 
 import importlib
-from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -12,6 +11,7 @@ import typer.core
 import typer.main
 
 from backend.cli.connect import join_running_stack
+from backend.core.errors import UnknownName, did_you_mean
 
 COMMANDS = {
     "up": "backend.cli.up:up",
@@ -31,7 +31,7 @@ COMMANDS = {
 }
 """Command name to `module:function`, or `module:app` for a Typer app with commands of its own."""
 
-PASSES_ARGUMENTS_ON = {"test"}
+PASSES_ARGUMENTS_ON = {"test", "bench"}
 """Commands whose arguments belong to another program."""
 
 STANDS_ALONE = {"up", "attend", "gateway", "test"}
@@ -40,10 +40,13 @@ STANDS_ALONE = {"up", "attend", "gateway", "test"}
 
 class _LazyGroup(typer.core.TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
-        return [name for name, place in COMMANDS.items() if find_spec(place.partition(":")[0])]
+        return list(COMMANDS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        return _load(cmd_name) if cmd_name in COMMANDS else None
+        if cmd_name not in COMMANDS:
+            hint = did_you_mean(cmd_name, COMMANDS)
+            raise UnknownName(f"No command is named {cmd_name!r}.{hint} See: glassbox --help")
+        return _load(cmd_name)
 
 
 def _load(name: str) -> Any:

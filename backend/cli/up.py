@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
@@ -211,20 +210,24 @@ def _all_ready(document: dict[str, Any]) -> bool:
 
 
 def _run_example(console: Console) -> None:
+    # Here and not above: it needs the whole engine, which `glassbox down` does not.
     from backend.cli.example import run_example
 
-    run: Callable[[Console], None] = run_example
-    run(console)
+    run_example(console)
 
 
 def _show_urls(console: Console, file: StackFile) -> None:
     document = file.read()
-    assert document is not None
+    if document is None:
+        raise OutsideError(f"The supervisor ended; see {file.log_of('supervisor')}.")
     urls = document["urls"]
-    console.print(f"\nGlassbox runs: [bold]{urls['web']}[/]")
-    console.print(
-        f"The queue:     {urls['flower']}  (user glassbox, password in {file.home}/flower/password)"
-    )
+    lines = [
+        f"\nGlassbox runs: [bold]{urls['web']}[/]",
+        f"The queue:     {urls['flower']}"
+        f"  (user glassbox, password in {file.home}/flower/password)",
+        f"Data and logs: {file.home}",
+    ]
     if "gateway" in urls:
-        console.print(f"Paper gateway: {urls['gateway']}  (simulated prices)")
-    console.print(f"Data and logs: {file.home}")
+        lines.insert(2, f"Paper gateway: {urls['gateway']}  (simulated prices)")
+    for line in lines:
+        console.print(line, soft_wrap=True)

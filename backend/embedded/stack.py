@@ -120,7 +120,8 @@ class _Layout:
             name="web",
             command=_python("-m", "uvicorn", *serve),
             is_healthy=lambda: health.http_answers(f"http://{asked}:{port}/health/live"),
-            needs=("migrate",),
+            # Not the tables: its imports take as long as the migration, beside it.
+            needs=("postgres",),
             port=port,
         )
 
@@ -168,7 +169,7 @@ class _Layout:
             # Without our own application: it shows the queue and needs none of our modules.
             command=_python("-m", "celery", "flower"),
             is_healthy=lambda: health.http_answers(f"{url}/healthcheck"),
-            needs=("redis", "worker"),
+            needs=("redis", "migrate"),
             environment={
                 "CELERY_BROKER_URL": self.environment["REDIS_URL"],
                 "FLOWER_ADDRESS": "127.0.0.1",
