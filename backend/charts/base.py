@@ -71,3 +71,7 @@ class ChartInput:
                     " bars. Compute it over the same bars.",
                     field=item.label,
                 )
+
+
+class BadFigure(Exception):
+    """Plotly refuses the figure; the browser that was to draw it is well."""

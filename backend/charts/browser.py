@@ -18,6 +18,7 @@ import plotly
 import psutil
 from choreographer.browsers.chromium import Chromium
 
+from backend.charts.base import BadFigure
 from backend.core.errors import OutsideError
 from backend.core.logging import get_logger
 
@@ -49,10 +50,6 @@ async function draw(text, width, height) {
   await Plotly.newPlot(place, figure.data, layout, {staticPlot: true, responsive: false});
 }
 """
-
-
-class BadFigure(Exception):
-    """Plotly refuses the figure; the browser is well."""
 
 
 class Browser:

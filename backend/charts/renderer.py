@@ -2,11 +2,14 @@
 
 import atexit
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from backend.charts.base import HEIGHT, WIDTH
-from backend.charts.browser import BadFigure, Browser
+from backend.charts.base import HEIGHT, WIDTH, BadFigure
 from backend.core.errors import AppError, OutsideError
 from backend.core.logging import get_logger
+
+if TYPE_CHECKING:
+    from backend.charts.browser import Browser
 
 log = get_logger(__name__)
 
@@ -19,7 +22,7 @@ class Renderer:
 
     def __init__(self, *, seconds_per_picture: float = 30.0) -> None:
         self._seconds = seconds_per_picture
-        self._browser: Browser | None = None
+        self._browser: "Browser | None" = None
         self._turn = Lock()
 
     def warm_up(self) -> None:
@@ -71,7 +74,7 @@ class Renderer:
             self._drop()
             raise
 
-    def _running(self) -> Browser:
+    def _running(self) -> "Browser":
         if self._browser is None:
             self._browser = _started()
             atexit.register(self.close)
@@ -84,7 +87,10 @@ class Renderer:
             self._browser = None
 
 
-def _started() -> Browser:
+def _started() -> "Browser":
+    # Half a second of imports that a process which never draws need not pay.
+    from backend.charts.browser import Browser
+
     try:
         return Browser()
     except AppError:
