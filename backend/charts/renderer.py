@@ -22,7 +22,7 @@ class Renderer:
 
     def __init__(self, *, seconds_per_picture: float = 30.0) -> None:
         self._seconds = seconds_per_picture
-        self._browser: "Browser | None" = None
+        self._browser: Browser | None = None
         self._turn = Lock()
 
     def warm_up(self) -> None:
