@@ -69,6 +69,7 @@ class RecordOut(Out):
     step: str
     attempt: int
     status: RecordStatus
+    outcome: Outcome | None
     reason_code: str | None
     reason: str | None
     input: dict[str, Any]

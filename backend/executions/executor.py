@@ -4,9 +4,10 @@ import os
 import socket
 import threading
 import time
-from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache, partial
+from typing import Any, NoReturn
 
 from structlog.contextvars import bound_contextvars
 
@@ -20,9 +21,10 @@ from backend.executions.lineage import Chain, Entry, Progress
 from backend.executions.models import Execution, RecordStatus, Status
 from backend.workflow import engine
 from backend.workflow.engine import StepResult, StepStatus
-from backend.workflow.outcome import Outcome
+from backend.workflow.outcome import Outcome, too_late
 from backend.workflow.plan import Plan, live_plan
 from backend.workflow.steps import Step, Tools
+from backend.workflow.steps.base import StepData
 
 logger = get_logger(__name__)
 
@@ -101,6 +103,14 @@ class StrategyExecutor:
                 claim.facts |= record.output or {}
         if lease.lost_step:
             self._record_interruption(claim, lease, lease.lost_step)
+        elif records[-1].status is RecordStatus.PARKED:
+            self._give_up_late(claim, lease)
+
+    def _give_up_late(self, claim: Claim, lease: Lease) -> None:
+        """A session that came back too late: the execution ends where it was parked."""
+        run_before = datetime.fromisoformat(claim.facts["run_before"])
+        if self.tools.clock.now() > run_before:
+            claim.left = [replace(claim.left[0], run=partial(_refuse_late, lease.due_at))]
 
     def _record_interruption(self, claim: Claim, lease: Lease, step: str) -> None:
         """The worker before us died inside a step: its lost attempt gets a record of its own."""
@@ -127,6 +137,7 @@ class StrategyExecutor:
             step=result.step,
             attempt=claim.attempts[result.step] + 1,
             status=RecordStatus(result.status.value),
+            outcome=result.outcome,
             reason_code=result.code,
             reason=result.sentence,
             input=result.input,
@@ -144,12 +155,14 @@ class StrategyExecutor:
 
     def _progress(self, claim: Claim, result: StepResult) -> Progress:
         if result.status is StepStatus.PARKED:
-            return Progress(status=Status.PARKED, reason_code=result.code, reason=result.sentence)
-        found = result.output or {}
-        for_lists: dict[str, Any] = {
-            "signal_action": (found.get("signal") or {}).get("action"),
-            "is_simulated": found.get("is_simulated"),
-        }
+            return Progress(
+                status=Status.PARKED,
+                reason_code=result.code,
+                reason=result.sentence,
+                next_step=result.step,
+                next_attempt=claim.attempts[result.step] + 2,
+            )
+        for_lists = lineage.for_lists(result.output)
         if result.outcome is not None:
             return Progress(
                 status=Status.FINISHED,
@@ -161,6 +174,10 @@ class StrategyExecutor:
         left = [step.name for step in claim.left]
         following = left[left.index(result.step) + 1]
         return Progress(next_step=following, next_attempt=1, **for_lists)
+
+
+def _refuse_late(due_at: datetime, _input: StepData, tools: Tools) -> NoReturn:
+    raise too_late(due_at, tools.clock.now())
 
 
 def _keep(chain: Chain, entries: list[Entry], progress: Progress) -> Chain:

@@ -36,7 +36,7 @@ UPDATE executions SET
   started_at = COALESCE(started_at, :now),
   current_step = COALESCE(executions.current_step, :first_step),
   current_attempt = COALESCE(executions.current_attempt, 1),
-  current_step_started_at = COALESCE(executions.current_step_started_at, :now)
+  current_step_started_at = :now
 FROM before WHERE executions.id = before.id
 RETURNING executions.id, strategy_id, strategy_version_id, symbol, due_at, trigger,
   prompt_versions, record_count, chain_head, before.status AS status_before,

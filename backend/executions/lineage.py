@@ -41,6 +41,7 @@ class Entry:
     step: str
     attempt: int
     status: RecordStatus
+    outcome: Outcome | None = None
     reason_code: str | None = None
     reason: str | None = None
     input: dict[str, Any] = field(default_factory=dict)
@@ -124,15 +125,15 @@ WITH moved AS (
   ON CONFLICT DO NOTHING
 )
 INSERT INTO workflow_lineage (
-  execution_id, sequence, step, attempt, status, reason_code, reason, input, output, artifacts,
-  notes, tokens, cost_usd, started_at, recorded_at, seconds, actor, code_version, previous_hash,
-  hash)
-SELECT moved.id, sequence, step, attempt, status, reason_code, reason, input, output, artifacts,
-  notes, tokens, cost_usd, started_at, recorded_at, seconds, actor, code_version, previous_hash,
-  hash
+  execution_id, sequence, step, attempt, status, outcome, reason_code, reason, input, output,
+  artifacts, notes, tokens, cost_usd, started_at, recorded_at, seconds, actor, code_version,
+  previous_hash, hash)
+SELECT moved.id, sequence, step, attempt, status, outcome, reason_code, reason, input, output,
+  artifacts, notes, tokens, cost_usd, started_at, recorded_at, seconds, actor, code_version,
+  previous_hash, hash
 FROM moved, jsonb_to_recordset(CAST(:records AS jsonb)) AS record(
-  sequence int, step text, attempt int, status text, reason_code text, reason text, input jsonb,
-  output jsonb, artifacts jsonb, notes jsonb, tokens int, cost_usd numeric,
+  sequence int, step text, attempt int, status text, outcome text, reason_code text, reason text,
+  input jsonb, output jsonb, artifacts jsonb, notes jsonb, tokens int, cost_usd numeric,
   started_at timestamptz, recorded_at timestamptz, seconds double precision, actor text,
   code_version text, previous_hash text, hash text)
 """)
@@ -185,6 +186,15 @@ def _moved(progress: Progress) -> dict[str, Any]:
     }
 
 
+def for_lists(output: dict[str, Any] | None) -> dict[str, Any]:
+    """What a step found that the execution's row repeats, so that lists need not read records."""
+    found = output or {}
+    return {
+        "signal_action": (found.get("signal") or {}).get("action"),
+        "is_simulated": found.get("is_simulated"),
+    }
+
+
 def record_hash(content: dict[str, Any], previous_hash: str) -> str:
     return sha256_hex(canonical_json({**content, "previous_hash": previous_hash}))
 
@@ -198,6 +208,7 @@ def content_of(record: LineageRecord) -> dict[str, Any]:
         "step": record.step,
         "attempt": record.attempt,
         "status": record.status,
+        "outcome": record.outcome,
         "reason_code": record.reason_code,
         "reason": record.reason,
         "input": record.input,
@@ -235,6 +246,7 @@ def _content(execution_id: int, sequence: int, entry: Entry) -> dict[str, Any]:
         "step": entry.step,
         "attempt": entry.attempt,
         "status": entry.status.value,
+        "outcome": entry.outcome,
         "reason_code": entry.reason_code,
         "reason": entry.reason and _storable(redact(entry.reason)),
         "input": _storable(redact(entry.input)),

@@ -133,6 +133,8 @@ class LineageRecord(Model):
     step: Mapped[str]
     attempt: Mapped[int]
     status: Mapped[RecordStatus]
+    outcome: Mapped[Outcome | None]
+    """Of the execution, in the record that ended it."""
     reason_code: Mapped[str | None]
     reason: Mapped[str | None]
     input: Mapped[dict[str, Any]]

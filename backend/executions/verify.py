@@ -1,6 +1,7 @@
 """Recomputes the chain of lineage records and every artifact's hash, and names the first break."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -74,18 +75,35 @@ def _chain_breaks(execution: Execution, records: list[LineageRecord]) -> list[Br
         if execution.record_count == len(records):
             what = "the execution's newest hash is not that of its last record"
         return [Break(sequence=None, step=None, what=f"{what}.")]
-    return _outcome_break(execution, records)
+    return _row_breaks(execution, records)
 
 
-def _outcome_break(execution: Execution, records: list[LineageRecord]) -> list[Break]:
-    """The outcome stands on the execution row alone, the reason in the record that ended it."""
-    if execution.status is not Status.FINISHED or not records:
+def _row_breaks(execution: Execution, records: list[LineageRecord]) -> list[Break]:
+    """What the execution's row says of itself for lists, held against its records."""
+    if not records:
         return []
-    codes = {record.reason_code for record in records}
-    if execution.reason_code in codes:
-        return []
-    what = f"no record gives the execution's reason {execution.reason_code!r}."
-    return [Break(sequence=None, step=None, what=what)]
+    return [
+        Break(sequence=None, step=None, what=f"the execution's {name} is not what its records say.")
+        for name, told in _told(records).items()
+        if getattr(execution, name) != told
+    ]
+
+
+def _told(records: list[LineageRecord]) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "tokens": sum(record.tokens for record in records),
+        "cost_usd": sum(record.cost_usd for record in records),
+        "outcome": None,
+        "signal_action": None,
+        "is_simulated": None,
+    }
+    for record in records:
+        found = lineage.for_lists(record.output)
+        told |= {name: value for name, value in found.items() if value is not None}
+        if record.outcome is not None:
+            told |= {name: getattr(record, name) for name in ("outcome", "reason_code", "reason")}
+            told |= {"status": Status.FINISHED, "finished_at": records[-1].recorded_at}
+    return told
 
 
 def _artifact_breaks(storage: Storage, records: list[LineageRecord]) -> tuple[int, list[Break]]:

@@ -1,5 +1,6 @@
 """How an execution can end, and how a step says so."""
 
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel
@@ -41,3 +42,13 @@ class NotNeeded(Exception):
         self.code = code
         self.sentence = sentence
         self.found = found
+
+
+def too_late(due_at: datetime, now: datetime) -> Ends:
+    """What ends an execution that could not start, or go on, in time."""
+    late = round((now - due_at) / timedelta(minutes=1))
+    return Ends(
+        Outcome.SKIPPED,
+        "late",
+        f"It is {late} minutes past the due time, later than the missed-run policy allows.",
+    )

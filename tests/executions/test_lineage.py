@@ -15,7 +15,7 @@ from backend.core.database import statements, transaction
 from backend.core.redaction import HIDDEN
 from backend.executions import leases, lineage, partitions
 from backend.executions.lineage import Chain, Entry, LeaseLost, Progress
-from backend.executions.models import LineageRecord, RecordStatus, Status
+from backend.executions.models import Execution, LineageRecord, RecordStatus, Status
 from backend.storage.base import Artifact
 from backend.workflow.outcome import Outcome
 from tests.executions.conftest import let_lease_run_out
@@ -225,8 +225,7 @@ def test_secrets_reach_neither_the_record_nor_the_execution(
     assert record.input == {"headers": {"Authorization": HIDDEN}, "items": [HIDDEN]}
     assert record.output == {"api_key": HIDDEN, "tokens": 5}
     for text_of in (record.reason, record.notes[0]["note"], execution.reason):
-        assert "pa55word" not in text_of
-        assert "abcdefghijkl" not in text_of
+        assert text_of == f"Refused https://{HIDDEN}@host, key {HIDDEN}"
 
 
 def partition_of(moment: datetime) -> str:
@@ -282,5 +281,5 @@ def test_a_month_without_a_partition_is_kept_in_the_default_one(execution_id: in
 def test_a_worker_whose_clock_is_behind_still_finds_its_own_records(execution_id: int) -> None:
     append(take(execution_id), entry(recorded_at=FRIDAY - timedelta(seconds=5)))
     with transaction() as session:
-        execution = session.get_one(lineage.Execution, execution_id)
+        execution = session.get_one(Execution, execution_id)
         assert len(lineage.read(session, execution)) == 1

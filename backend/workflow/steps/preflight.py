@@ -1,4 +1,4 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import BaseModel
 
@@ -6,7 +6,7 @@ from backend.brokers.base import Account, Session, SessionStatus
 from backend.core.errors import InvalidInput, SessionDown
 from backend.exchange import calendars, sessions
 from backend.trading.signal import SignalSettings
-from backend.workflow.outcome import Ends, Outcome
+from backend.workflow.outcome import Ends, Outcome, too_late
 from backend.workflow.settings import Mode
 from backend.workflow.steps.base import StepData, Tools, step
 
@@ -68,12 +68,7 @@ def preflight(input: Input, tools: Tools) -> Output:
 
 def _refuse_late(input: Input, now: datetime) -> None:
     if now > input.run_before:
-        late = round((now - input.due_at) / timedelta(minutes=1))
-        raise Ends(
-            Outcome.SKIPPED,
-            "late",
-            f"It is {late} minutes past the due time, later than the missed-run policy allows.",
-        )
+        raise too_late(input.due_at, now)
 
 
 def _session(tools: Tools) -> Session:
