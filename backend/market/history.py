@@ -94,7 +94,7 @@ class BarHistory:
         self, key: series.Key, calendar: Calendar, start_ms: int, end_ms: int, as_of: datetime
     ) -> _Fetch:
         # Looked at before asking: what closes while the answer is under way counts as forming.
-        now, cutoff = self._clock.now(), to_ms(as_of)
+        now = self._clock.now()
         answer = self._broker.history(
             key.conid, key.timeframe, start=from_ms(start_ms), end=from_ms(end_ms)
         )
@@ -105,8 +105,9 @@ class BarHistory:
         return _Fetch(
             start_ms=start_ms,
             end_ms=end_ms,
-            closed=[bar for bar, close in zip(bars, closes, strict=True) if close <= cutoff],
-            to_ms=int(closes[closes <= cutoff].max(initial=start_ms)),
+            # A window that ends within a bar may be answered with a part of that bar.
+            closed=[bar for bar, close in zip(bars, closes, strict=True) if close <= end_ms],
+            to_ms=int(closes[closes <= end_ms].max(initial=start_ms)),
             forming=bars[-1] if is_forming else None,
             is_delayed=answer.is_delayed,
         )

@@ -217,6 +217,16 @@ def test_volumes_that_grow_by_late_trades_do_not_discard_what_is_stored(
     assert not market.bars(apple, Timeframe.DAY, 50, FRIDAY_CLOSE).was_readjusted
 
 
+def test_bars_between_an_earlier_decision_and_what_is_stored_leave_no_hole(
+    market: MarketData, broker: ClientPortalBroker, apple: base.Contract, now: datetime
+) -> None:
+    market.bars(apple, Timeframe.DAY, 3, now)
+    market.bars(apple, Timeframe.DAY, 3, now - timedelta(days=60))
+    whole = market.bars(apple, Timeframe.DAY, 40, now)
+    assert whole.cache_hit
+    assert same(whole.bars, told_by(broker, whole.bars, now))
+
+
 @given(
     steps=st.lists(
         st.tuples(st.integers(0, 60 * 24 * 60), st.integers(1, 90)), min_size=2, max_size=5
@@ -224,7 +234,7 @@ def test_volumes_that_grow_by_late_trades_do_not_discard_what_is_stored(
     timeframe=st.sampled_from([Timeframe.HOUR_1, Timeframe.DAY, Timeframe.WEEK]),
 )
 @settings(
-    max_examples=10,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
