@@ -6,14 +6,14 @@ executions and the next due time are committed together. The ids are sent after 
 that gets lost is sent again by the reaper.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import orjson
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from backend.core import queue
@@ -35,6 +35,13 @@ logger = get_logger(__name__)
 RUN_TASK = "executions.run"
 CLAIM_AT_ONCE = 100
 PREVIOUS_UNFINISHED = "The execution before this one was still under way at this due time."
+
+# The parts of a definition that matter here: to read whole ones takes longer than the claim.
+_TO_DISPATCH = func.jsonb_build_object(
+    *("schedule", StrategyVersion.definition["schedule"]),
+    *("symbols", StrategyVersion.definition["symbols"]),
+    *("analysis", StrategyVersion.definition["analysis"]),
+)
 
 # Rows travel as one JSON parameter: a statement of the same text is planned and parsed once.
 _INSERT = text("""
@@ -148,7 +155,7 @@ def send(ids: list[int]) -> None:
 def _claim(session: Session, clock: Clock) -> tuple[int, list[int]]:
     now = clock.now()
     due = session.execute(
-        select(Strategy.id, Strategy.next_due_at, StrategyVersion.id, StrategyVersion.definition)
+        select(Strategy.id, Strategy.next_due_at, StrategyVersion.id, _TO_DISPATCH)
         .join(
             StrategyVersion,
             (StrategyVersion.strategy_id == Strategy.id)
@@ -178,8 +185,9 @@ def _claim(session: Session, clock: Clock) -> tuple[int, list[int]]:
             for symbol in document["symbols"]
         ]
     ids = _insert(session, clock, orders)
-    # A due time that met an unfinished execution is kept as skipped; what was inserted stays.
-    _insert(session, clock, orders, skipped=True)
+    if len(ids) < len(orders):
+        # A due time that met an unfinished execution is kept as skipped; what was inserted stays.
+        _insert(session, clock, orders, skipped=True)
     _set_next_due(session, following)
     send_after_commit(session, ids)
     return len(due), ids
@@ -202,7 +210,7 @@ def _insert(
 
 
 def _row(order: Order) -> dict[str, Any]:
-    row = asdict(order)
+    row = vars(order)
     return row | {"chain_head": lineage.genesis(Execution(**row))}
 
 
