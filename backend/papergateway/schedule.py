@@ -28,7 +28,7 @@ def last_trading_moment(market: Market, moment_ms: int, *, outside_rth: bool) ->
         return moment_ms
     if outside_rth:
         return min(moment_ms, session.post_ms)
-    if moment_ms < session.open_ms:
+    if moment_ms <= session.open_ms:
         session = market.previous_session(moment_ms) or session
     return min(moment_ms, session.close_ms)
 
