@@ -5,6 +5,7 @@ Runs the strategy given as the only argument (the first one without it) and phot
 terminal and the page of its execution with the Chromium that also draws the charts.
 """
 
+import io
 import os
 import re
 import subprocess
@@ -55,7 +56,7 @@ def _say(command: list[str]) -> str:
 
 
 def _to_html(ansi: str) -> str:
-    console = Console(width=COLUMNS, record=True, file=open(os.devnull, "w"))
+    console = Console(width=COLUMNS, record=True, file=io.StringIO())
     console.print(Text.from_ansi(ansi))
     return console.export_html(inline_styles=True, code_format="{code}")
 
