@@ -1,8 +1,9 @@
 """Contracts and answers to searches in the database, and the choice among listings."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import func, select
@@ -66,7 +67,14 @@ def stored_contract(session: Session, conid: int, now: datetime) -> base.Contrac
     if row is None or row.fetched_at <= now - FRESH:
         return None
     fields = base.Contract.__dataclass_fields__
-    return base.Contract(**{name: getattr(row, name) for name in fields})
+    stored = base.Contract(**{name: getattr(row, name) for name in fields})
+    # As the broker gave them: a cached contract must not differ from a fetched one by its zeros.
+    return replace(stored, tick=_plain(stored.tick), lot=_plain(stored.lot))
+
+
+def _plain(number: Decimal) -> Decimal:
+    """Without the column's trailing zeros, and without an exponent."""
+    return Decimal(f"{number.normalize():f}")
 
 
 def keep_contract(session: Session, contract: base.Contract, now: datetime) -> None:

@@ -160,3 +160,13 @@ def test_an_exchange_goes_by_its_names(exchange: str) -> None:
 def test_the_very_exchange_is_preferred_to_others_with_its_hours() -> None:
     listings = (NASDAQ, match("NYSE", 5))
     assert contracts.on_exchange("AAPL", listings, "NYSE") == (match("NYSE", 5),)
+
+
+def test_a_contract_from_the_cache_is_written_like_the_fetched_one(
+    market: MarketData,
+) -> None:
+    fetched = market.resolve("AAPL")
+
+    cached = market.resolve("AAPL")
+
+    assert (str(cached.tick), str(cached.lot)) == (str(fetched.tick), str(fetched.lot))
