@@ -15,15 +15,17 @@ def executions(
     """The newest executions."""
     with transaction() as session:
         rows = service.find(session, service.Filters(symbol=symbol), limit)
-    table = Table("id", "strategy", "symbol", "due (UTC)", "status", "outcome", "reason")
+    table = Table("id", "symbol", "due (UTC)", box=None, pad_edge=False)
+    table.add_column("outcome")
+    for name in ("strategy", "reason"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1)
     for execution, name in rows:
         table.add_row(
             str(execution.id),
-            name,
             f"{execution.symbol}{' (simulated)' if execution.is_simulated else ''}",
             f"{execution.due_at:%Y-%m-%d %H:%M:%S}",
-            execution.status,
-            execution.outcome or "",
+            execution.outcome or execution.status,
+            name,
             execution.reason or "",
         )
     Console().print(table if rows else "No executions yet. Start one: glassbox run STRATEGY")

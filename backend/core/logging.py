@@ -10,6 +10,12 @@ from backend.core.redaction import redact
 from backend.core.settings import settings
 
 
+TOO_CHATTY = (
+    *("httpx", "httpx2"),  # a line per call to gateway or model; metrics and lineage count them
+    *("celery.app.trace", "celery.worker.strategy", "celery.beat"),  # a line per message
+)
+
+
 def _hide_secrets(_logger: Any, _method: str, event: Any) -> Any:
     return redact(event)
 
@@ -38,9 +44,8 @@ def configure(part: str) -> None:
     root.handlers = [handler]
     root.setLevel(settings().log_level)
     structlog.contextvars.bind_contextvars(part=part)
-    # One line per gateway call would drown the rest; the gateway's own metrics count them.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    for name in TOO_CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def get_logger(name: str) -> Any:
