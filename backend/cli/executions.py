@@ -15,10 +15,11 @@ def executions(
     """The newest executions."""
     with transaction() as session:
         rows = service.find(session, service.Filters(symbol=symbol), limit)
-    table = Table("id", "symbol", "due (UTC)", box=None, pad_edge=False)
-    table.add_column("outcome")
+    table = Table(box=None, pad_edge=False)
+    for name, width in (("id", 6), ("symbol", 16), ("due (UTC)", 19), ("outcome", 8)):
+        table.add_column(name, no_wrap=True, min_width=width)
     for name in ("strategy", "reason"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
     for execution, name in rows:
         table.add_row(
             str(execution.id),

@@ -6,17 +6,22 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
+from time import monotonic
 from typing import Annotated, Any
 
 import orjson
+import psycopg2
 from fastapi import Depends
-from sqlalchemy import Connection, DateTime, Engine, Enum, MetaData, Numeric, create_engine
+from sqlalchemy import Connection, DateTime, Engine, Enum, MetaData, Numeric, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from backend.core.errors import TemporaryError
 from backend.core.settings import settings
+
+TRUSTED_SECONDS = 1.0
+"""A connection that was in use so lately is not asked whether it still stands."""
 
 
 class Model(DeclarativeBase):
@@ -53,15 +58,31 @@ def _to_json(value: Any) -> str:
 def engine() -> Engine:
     """The pool of this process. Raises `InvalidInput` when DATABASE_URL is not set."""
     settings().require("database_url")
-    return create_engine(
+    made = create_engine(
         settings().database_url,
-        pool_pre_ping=True,
         pool_size=10,
         max_overflow=20,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
         connect_args={"connect_timeout": 5, "application_name": "glassbox"},
     )
+    event.listen(made, "checkin", _note_return)
+    event.listen(made, "checkout", _ask_after_a_rest)
+    return made
+
+
+def _note_return(_connection: Any, record: Any) -> None:
+    record.info["returned_at"] = monotonic()
+
+
+def _ask_after_a_rest(connection: Any, record: Any, _proxy: Any) -> None:
+    """As `pool_pre_ping`, which asks each time: that is every second round trip of a step."""
+    now = monotonic()
+    if now - record.info.get("returned_at", now) > TRUSTED_SECONDS:
+        try:
+            engine().dialect.do_ping(connection)
+        except psycopg2.Error as error:
+            raise InvalidatePoolError from error
 
 
 def new_session() -> Session:

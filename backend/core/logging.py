@@ -9,7 +9,6 @@ import structlog
 from backend.core.redaction import redact
 from backend.core.settings import settings
 
-
 TOO_CHATTY = (
     *("httpx", "httpx2"),  # a line per call to gateway or model; metrics and lineage count them
     *("celery.app.trace", "celery.worker.strategy", "celery.beat"),  # a line per message

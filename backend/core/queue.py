@@ -31,6 +31,10 @@ def queue() -> Celery:
             "socket_connect_timeout": 2,
             "socket_keepalive": True,
             "health_check_interval": 15,
+            # One more try, at once: whoever sends must not wait, the reaper sends again. What a
+            # worker does when it loses its connection is set by broker_connection_max_retries.
+            "max_retries": 1,
+            "interval_start": 0,
         },
     )
     return app

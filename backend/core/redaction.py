@@ -1,6 +1,7 @@
 """Secrets never reach lineage, logs or pages."""
 
 import re
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -22,6 +23,8 @@ _SHAPES = re.compile(
     rf"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?:{_PARAMETERS})[^&#\s]+",
     re.IGNORECASE,
 )
+# Each shape holds one of these; to look for them first spares nearly every text the pattern.
+_MARKS = ("sk-", "gbx_", "bearer ", "://", "=")
 _SHORTEST = 8
 """Characters; anything shorter among the settings would blank out ordinary words."""
 
@@ -40,7 +43,7 @@ def _redact(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, dict):
         return {
             redact_text(str(key), secrets): _hide(item)
-            if _NAMES.search(str(key))
+            if _is_telling(str(key))
             else _redact(item, secrets)
             for key, item in value.items()
         }
@@ -49,6 +52,11 @@ def _redact(value: Any, secrets: list[str]) -> Any:
     if isinstance(value, str):
         return redact_text(value, secrets)
     return value
+
+
+@lru_cache(maxsize=4096)
+def _is_telling(name: str) -> bool:
+    return _NAMES.search(name) is not None
 
 
 def _hide(value: Any) -> Any:
@@ -64,7 +72,10 @@ def redact_text(text: str, secrets: list[str] | None = None) -> str:
     for secret in _known_secrets() if secrets is None else secrets:
         text = text.replace(secret, HIDDEN)
     # No shape is shorter than that, and most texts in a record are.
-    return _SHAPES.sub(HIDDEN, text) if len(text) > _SHORTEST else text
+    if len(text) <= _SHORTEST:
+        return text
+    folded = text.casefold()
+    return _SHAPES.sub(HIDDEN, text) if any(mark in folded for mark in _MARKS) else text
 
 
 def _known_secrets() -> list[str]:
