@@ -1,6 +1,7 @@
 """
-The whole engine on real parts, for tests: a paper gateway over HTTPS whose clock stands still,
-the real broker with a real Redis, a real database, files on disk, and no browser.
+The whole engine on real parts, for tests: a paper gateway over HTTPS, the real broker with a real
+Redis, a real database, files on disk, and no browser. The clock stands still, but for the broker's
+own pauses.
 
 Loaded as a pytest plugin by `tests/conftest.py`.
 """
@@ -149,7 +150,7 @@ def engine_on(gateway: RunningGateway, redis_url: str, folder: Path) -> Iterator
         clock=clock,
         redis=client,
         pacer=Pacer(client, requests_per_second=500, sleep=lambda _: _open_gates(client)),
-        sleep=lambda _: None,
+        sleep=gateway.control.advance,
     )
     budget = DatabaseBudget(clock)
     tools = Tools(

@@ -4,7 +4,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from backend.core.errors import InvalidInput, OutsideError, SessionDown
+from backend.core.errors import InvalidInput, OutsideError, SessionDown, TemporaryError
 from backend.workflow import engine
 from backend.workflow.engine import StepResult, StepStatus
 from backend.workflow.outcome import Ends, NotNeeded, Outcome
@@ -91,12 +91,22 @@ def test_a_step_that_is_not_needed_is_skipped_and_the_execution_goes_on_with_its
     assert doubled.output == {"doubled": 10}
 
 
-def test_a_session_that_is_down_parks_the_execution_without_an_outcome() -> None:
-    error = SessionDown("Log in to the gateway.", code="logged_out")
+@pytest.mark.parametrize("kind", [SessionDown, TemporaryError])
+def test_a_part_that_is_away_parks_the_execution_without_an_outcome(
+    kind: type[OutsideError],
+) -> None:
+    error = kind("Log in to the gateway.", code="logged_out")
     [parked] = run(a_step("look", raising(error)), FIND)
     assert (parked.status, parked.outcome) == (StepStatus.PARKED, None)
     assert (parked.code, parked.sentence) == ("logged_out", "Log in to the gateway.")
     assert parked.bug is None
+
+
+def test_a_failure_that_found_something_keeps_it() -> None:
+    reason = Ends(Outcome.FAILED, "refused", "The model refused.", found=Price(price=3))
+    [failed] = run(a_step("ask", raising(reason), finds=Price))
+    assert (failed.status, failed.outcome) == (StepStatus.FAILED, Outcome.FAILED)
+    assert failed.output == {"price": 3}
 
 
 def test_an_expected_error_fails_the_execution_with_its_own_reason() -> None:
