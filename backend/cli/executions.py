@@ -16,7 +16,7 @@ def executions(
     with transaction() as session:
         rows = service.find(session, service.Filters(symbol=symbol), limit)
     table = Table(box=None, pad_edge=False)
-    for name, width in (("id", 6), ("symbol", 16), ("due (UTC)", 19), ("outcome", 8)):
+    for name, width in (("id", 4), ("symbol", 16), ("due (UTC)", 11), ("outcome", 8)):
         table.add_column(name, no_wrap=True, min_width=width)
     for name in ("strategy", "reason"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
@@ -24,7 +24,7 @@ def executions(
         table.add_row(
             str(execution.id),
             f"{execution.symbol}{' (simulated)' if execution.is_simulated else ''}",
-            f"{execution.due_at:%Y-%m-%d %H:%M:%S}",
+            f"{execution.due_at:%m-%d %H:%M}",
             execution.outcome or execution.status,
             name,
             execution.reason or "",
