@@ -1,6 +1,5 @@
 """Six recorded steps: our executor beside raw psycopg2 that writes the same rows, step by step."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -8,16 +7,12 @@ import psycopg2
 from psycopg2.extras import Json, RealDictCursor
 
 from backend.core.clock import SystemClock
-from backend.core.database import transaction
-from backend.executions import dispatch
-from backend.executions.models import Trigger
-from backend.strategies import service as strategies
 from benchmarks import noop, stack
 from benchmarks.indicators import interleaved
 
 FLOWS = 120
 WARM_UP = 15
-SYMBOLS_AT_ONCE = 50
+SYMBOLS = [f"S{number}" for number in range(50)]
 
 _COLUMNS = (
     *("step", "attempt", "status", "reason_code", "reason", "input", "output", "artifacts"),
@@ -51,7 +46,8 @@ def run() -> list[dict[str, Any]]:
     """The median of a flow of six steps in milliseconds; raw commits eight times."""
     with stack.quiet_logs(), stack.postgres() as server, stack.redis():
         executor = noop.executor()
-        ids = _waiting_executions()
+        document = stack.example() | {"symbols": SYMBOLS}
+        ids = stack.waiting(SystemClock(), document, 2 * (FLOWS + WARM_UP) + 1)
         first = next(ids)
         executor.run(first)
         with closing(server.connect()) as connection:
@@ -72,27 +68,6 @@ def run() -> list[dict[str, Any]]:
             "goal": 1.5,
         }
     ]
-
-
-def _waiting_executions() -> Iterator[int]:
-    """Made as a person makes them, enough for all flows; nobody else runs them."""
-    clock = SystemClock()
-    count = 2 * (FLOWS + WARM_UP) + 1
-    ids: list[int] = []
-    while len(ids) < count:
-        symbols = [f"S{len(ids) + number}" for number in range(SYMBOLS_AT_ONCE)]
-        document = stack.example() | {"name": f"From {symbols[0]}", "symbols": symbols}
-        strategy = stack.save(clock, document)
-        with transaction() as session:
-            ids += dispatch.start(
-                session,
-                clock,
-                strategies.get(session, strategy.id),
-                symbols=None,
-                trigger=Trigger.CLI,
-                requested_by="benchmark",
-            )
-    return iter(ids)
 
 
 def _recorded(

@@ -1,5 +1,6 @@
 """Real parts on free ports, in folders that go with them; settings point at them in the block."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from backend.core.database import transaction
 from backend.core.settings import settings
 from backend.embedded.postgres import PostgresServer
 from backend.embedded.redis import RedisServer
+from backend.executions import dispatch
+from backend.executions.models import Trigger
 from backend.strategies import prompts
 from backend.strategies import service as strategies
 from backend.strategies.models import Strategy
@@ -28,6 +31,8 @@ _EXAMPLE = ROOT / "database" / "seed" / "example_strategy.yaml"
 
 # Not /tmp, which is memory on many machines: there a commit would cost nothing.
 _DISK = "/var/tmp"
+
+_number = itertools.count(1)
 
 
 @contextmanager
@@ -96,6 +101,23 @@ def save(clock: Clock, document: dict[str, Any], *, is_enabled: bool = False) ->
         return strategies.create(
             session, clock, document=document, author="benchmark", is_enabled=is_enabled
         )
+
+
+def waiting(clock: Clock, document: dict[str, Any], count: int) -> Iterator[int]:
+    """Executions made as a person makes them, of as many such strategies as it takes."""
+    ids: list[int] = []
+    while len(ids) < count:
+        strategy = save(clock, document | {"name": f"Waiting {next(_number)}"})
+        with transaction() as session:
+            ids += dispatch.start(
+                session,
+                clock,
+                strategies.get(session, strategy.id),
+                symbols=None,
+                trigger=Trigger.CLI,
+                requested_by="benchmark",
+            )
+    return iter(ids)
 
 
 def copy(strategy: Strategy, count: int) -> None:

@@ -97,7 +97,10 @@ def _document(series: SeriesByName) -> dict[str, object]:
 
 
 def _nulls(values: FloatArray) -> list[float | None]:
-    return [value if np.isfinite(value) else None for value in values.tolist()]
+    finite = np.isfinite(values).tolist()
+    return [
+        value if is_one else None for value, is_one in zip(values.tolist(), finite, strict=True)
+    ]
 
 
 def _last(series: SeriesByName) -> dict[str, float | None]:
