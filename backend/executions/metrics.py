@@ -49,9 +49,7 @@ class Metrics(Collector):
                     select(Execution.status, func.count())
                     .where(Execution.status != Status.FINISHED)
                     .group_by(Execution.status)
-                )
-                .tuples()
-                .all()
+                ).all()
             )
         for outcome, reason, count in finished:
             by_outcome.add_metric([str(outcome), reason or ""], count)

@@ -46,7 +46,7 @@ def find(session: Session, filters: Filters, limit: int = PAGE) -> Sequence[tupl
         query = query.where(Execution.created_at >= filters.since)
     if filters.before is not None:
         query = query.where(Execution.id < filters.before)
-    return session.execute(query).tuples().all()
+    return session.execute(query).all()
 
 
 def get(session: Session, execution_id: int) -> Execution:

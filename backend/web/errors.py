@@ -6,15 +6,18 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
-from backend.core.errors import AppError, InvalidInput
+from backend.core.errors import AppError, Conflict, InvalidInput
 from backend.core.logging import get_logger
 from backend.core.redaction import redact_text
+from backend.web.middleware import HEADERS
 from backend.web.rendering import templates
 
 logger = get_logger(__name__)
+
+UNIQUE_VIOLATION = "23505"
 
 
 def install(app: FastAPI) -> None:
@@ -22,6 +25,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(DataError, _on_unstorable)
+    app.add_exception_handler(IntegrityError, _on_collision)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -56,11 +60,23 @@ def _on_unstorable(request: Request, error: Exception) -> Response:
     return _on_app_error(request, problem)
 
 
+def _on_collision(request: Request, error: Exception) -> Response:
+    """Two people took the same name, or the next version, between a check and the save."""
+    assert isinstance(error, IntegrityError)
+    if getattr(error.orig, "pgcode", None) != UNIQUE_VIOLATION:
+        return _on_bug(request, error)
+    problem = Conflict("Somebody else saved the same at this very moment. Look again, then retry.")
+    return _on_app_error(request, problem)
+
+
 def _on_bug(request: Request, error: Exception) -> Response:
     reference = secrets.token_hex(4)
     logger.error("bug", reference=reference, path=request.url.path, exc_info=error)
     message = f"Something went wrong in our own code. The log has it under {reference}."
-    return answer(request, 500, "bug", message)
+    response = answer(request, 500, "bug", message)
+    # This one answer is given outside of our middleware.
+    response.headers.update(HEADERS)
+    return response
 
 
 def answer(

@@ -1,7 +1,9 @@
 """What every request passes: a size limit, a request id in the logs, security headers."""
 
+import re
 import secrets
 import time
+from typing import Any
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -48,8 +50,9 @@ class Guard:
         begun = time.perf_counter()
         try:
             body = await _whole_body(scope, receive)
-        except ValueError:
-            refusal = JSONResponse({"error": _TOO_LARGE}, status_code=413)
+            _refuse_nul(scope, body)
+        except _Refused as refused:
+            refusal = JSONResponse({"error": refused.error}, status_code=refused.status)
             return await refusal(scope, receive, send_with_headers)
 
         async def replay() -> Message:
@@ -60,11 +63,24 @@ class Guard:
         await self.app(scope, replay, send_with_headers)
 
 
-_TOO_LARGE = {
-    "code": "too_large",
-    "message": f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send less.",
-    "field": None,
-}
+class _Refused(Exception):
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.error: dict[str, Any] = {"code": code, "message": message, "field": None}
+
+
+# In JSON it may stand as an escape, unless its backslash is itself escaped.
+_NUL_IN_BODY = re.compile(rb"\0|(?<!\\)(?:\\\\)*\\u0000")
+
+
+def _refuse_nul(scope: Scope, body: list[Message]) -> None:
+    """No text of ours holds the character NUL, and PostgreSQL cannot store it."""
+    data = body[0].get("body", b"") if body else b""
+    if "\0" in scope["path"] or b"%00" in scope["query_string"] or _NUL_IN_BODY.search(data):
+        raise _Refused(
+            422, "invalid_input", "A text holds the character NUL, which cannot be stored."
+        )
 
 
 def _log(scope: Scope, status: int, begun: float) -> None:
@@ -76,7 +92,7 @@ def _log(scope: Scope, status: int, begun: float) -> None:
 
 
 async def _whole_body(scope: Scope, receive: Receive) -> list[Message]:
-    """Read the body before anybody parses it; raises ValueError past the limit."""
+    """Read the body before anybody parses it; raises past the limit."""
     if scope["method"] in ("GET", "HEAD", "OPTIONS"):
         return []
     chunks, size, more = [], 0, True
@@ -87,6 +103,8 @@ async def _whole_body(scope: Scope, receive: Receive) -> list[Message]:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > MAX_BODY_BYTES:
-            raise ValueError
+            raise _Refused(
+                413, "too_large", f"The body is larger than {MAX_BODY_BYTES:,} bytes. Send less."
+            )
         more = message.get("more_body", False)
     return [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
