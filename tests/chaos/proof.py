@@ -22,7 +22,9 @@ LOST = {RecordStatus.INTERRUPTED, RecordStatus.PARKED}
 """Attempts that found nothing; the step ran again."""
 
 
-def save(count: int, *, is_enabled: bool = False, **changes: Any) -> list[int]:
+def save(
+    count: int, name: str = "Strategy", *, is_enabled: bool = False, **changes: Any
+) -> list[int]:
     """Save this many strategies; returns their ids."""
     with transaction() as session:
         prompts.add_defaults(session, CLOCK)
@@ -30,7 +32,7 @@ def save(count: int, *, is_enabled: bool = False, **changes: Any) -> list[int]:
             strategies.create(
                 session,
                 CLOCK,
-                document=definition(name=f"Strategy {number}", **changes),
+                document=definition(name=f"{name} {number}", **changes),
                 author="test",
                 is_enabled=is_enabled,
             ).id
