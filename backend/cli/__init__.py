@@ -11,6 +11,8 @@ import typer.core
 import typer.main
 
 from backend.cli.connect import join_running_stack
+from backend.core.errors import InvalidInput
+from backend.core.settings import settings
 from backend.core.errors import UnknownName, did_you_mean
 
 COMMANDS = {
@@ -36,6 +38,8 @@ PASSES_ARGUMENTS_ON = {"test", "bench"}
 
 STANDS_ALONE = {"up", "attend", "gateway", "test"}
 """Commands that must not be led to the running stack's database."""
+
+NEEDS_DATABASE = {"run", "executions", "lineage", "verify", "api-key"}
 
 
 class _LazyGroup(typer.core.TyperGroup):
@@ -79,5 +83,13 @@ app = typer.Typer(
 @app.callback()
 def _main(context: typer.Context) -> None:
     """Glassbox: every step of every decision an AI makes with your money, recorded."""
-    if context.invoked_subcommand not in STANDS_ALONE:
-        join_running_stack()
+    command = context.invoked_subcommand
+    if command in STANDS_ALONE:
+        return
+    is_running = join_running_stack()
+    if command in NEEDS_DATABASE and not is_running and not settings().database_url:
+        raise InvalidInput(
+            "No Glassbox runs on this machine. Start it with ./glassbox up, or name its database"
+            " in DATABASE_URL.",
+            code="not_running",
+        )

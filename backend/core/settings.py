@@ -21,7 +21,8 @@ class ModelPrice(BaseModel):
 class Settings(BaseSettings):
     """Field names are the names of the environment variables, in lower case."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    # An empty line in .env or compose means "as if it were not there".
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     glassbox_home: Path = Field(
         Path("~/.glassbox"), description="Where `glassbox up` keeps its data."

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from backend.core.database import DatabaseAway, statements
+from backend.core.database import DatabaseAway, Prepared, statements
 from backend.core.logging import get_logger
 from backend.core.settings import settings
 from backend.executions.lineage import Chain
@@ -23,7 +23,9 @@ from backend.executions.models import Status
 
 logger = get_logger(__name__)
 
-_TAKE = text("""
+_TAKE = Prepared(
+    "take_lease",
+    """
 WITH before AS (
   SELECT id, status, current_step, current_attempt, current_step_started_at FROM executions
   WHERE id = :id AND status IN ('queued', 'running')
@@ -42,7 +44,8 @@ RETURNING executions.id, strategy_id, strategy_version_id, symbol, due_at, trigg
   prompt_versions, record_count, chain_head, before.status AS status_before,
   before.current_step AS lost_step, before.current_attempt AS lost_attempt,
   before.current_step_started_at AS lost_step_started_at
-""")
+""",
+)
 _RENEW = text("""
 UPDATE executions SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
 WHERE id = :id AND lease_token = :token AND status = 'running'
@@ -76,7 +79,7 @@ def take(execution_id: int, *, first_step: str, now: datetime) -> Lease | None:
         "now": now,
     }
     with statements() as connection:
-        row = connection.execute(_TAKE, parameters).mappings().one_or_none()
+        row = _TAKE.on(connection, parameters).mappings().one_or_none()
     if row is None:
         return None
     is_lost = row["status_before"] == Status.RUNNING and row["lost_step"] is not None

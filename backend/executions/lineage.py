@@ -101,7 +101,9 @@ def genesis(execution: Execution) -> str:
 # One statement for any number of records and artifacts: one round trip, and no window between a
 # record and the execution's progress. Token and count fence: a worker that lost its lease, or a
 # second try of a commit that went through, inserts nothing.
-_APPEND = text("""
+_APPEND = Prepared(
+    "append_lineage",
+    """
 WITH moved AS (
   UPDATE executions SET
     record_count = record_count + :added, chain_head = :head, status = :status,
@@ -136,7 +138,8 @@ FROM moved, jsonb_to_recordset(CAST(:records AS jsonb)) AS record(
   input jsonb, output jsonb, artifacts jsonb, notes jsonb, tokens int, cost_usd numeric,
   started_at timestamptz, recorded_at timestamptz, seconds double precision, actor text,
   code_version text, previous_hash text, hash text)
-""")
+""",
+)
 
 
 def append(
@@ -167,7 +170,7 @@ def append(
         "records": orjson.dumps(records).decode(),
         "artifacts": orjson.dumps(artifacts).decode(),
     }
-    added = connection.execute(_APPEND, statement).rowcount  # type: ignore[attr-defined]
+    added = _APPEND.on(connection, statement).rowcount
     if added != len(records) and not _is_kept(connection, chain.execution_id, head):
         raise LeaseLost(f"Execution {chain.execution_id} was taken over by another worker.")
     return replace(chain, record_count=chain.record_count + len(records), head=head)

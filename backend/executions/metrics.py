@@ -9,13 +9,17 @@ from datetime import timedelta
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
 from sqlalchemy import func, select, text
 
 from backend.brokers.pacing import read_metrics
 from backend.core import redis
 from backend.core.clock import Clock
 from backend.core.database import transaction
+from backend.core.logging import get_logger
 from backend.executions.models import AiDay, Execution, Status
+
+logger = get_logger(__name__)
 
 RECENT = timedelta(days=1)
 
@@ -28,8 +32,8 @@ class Metrics(Collector):
         yield from self._executions()
         yield from self._steps()
         yield from self._ai()
-        yield from self._queue()
-        yield from _gateway()
+        yield from self._lag()
+        yield from _kept_in_redis()
 
     def _executions(self) -> Iterator[Metric]:
         by_outcome = CounterMetricFamily(
@@ -89,9 +93,7 @@ class Metrics(Collector):
         yield CounterMetricFamily("glassbox_ai_tokens", "Tokens used.", value=float(tokens))
         yield CounterMetricFamily("glassbox_ai_usd", "Dollars spent.", value=float(cost or 0))
 
-    def _queue(self) -> Iterator[Metric]:
-        depth = float(redis.client().llen("celery"))
-        yield GaugeMetricFamily("glassbox_queue_depth", "Messages waiting.", value=depth)
+    def _lag(self) -> Iterator[Metric]:
         with transaction() as session:
             oldest = session.scalar(
                 text(
@@ -101,6 +103,20 @@ class Metrics(Collector):
             )
         lag = float(oldest or 0)
         yield GaugeMetricFamily("glassbox_lag_seconds", "Oldest execution's wait.", value=lag)
+
+
+def _kept_in_redis() -> list[Metric]:
+    """Nothing while Redis is away: what the database counts must still be told."""
+    try:
+        return [_queue_depth(), *_gateway()]
+    except RedisError as error:
+        logger.warning("redis_away", error=str(error))
+        return []
+
+
+def _queue_depth() -> Metric:
+    depth = float(redis.client().llen("celery"))
+    return GaugeMetricFamily("glassbox_queue_depth", "Messages waiting.", value=depth)
 
 
 def _gateway() -> Iterator[Metric]:

@@ -9,6 +9,7 @@ from backend.analysis.prompt_variables import chart_variables, system_variables
 from backend.analysis.prompts import render
 from backend.brokers.base import Contract
 from backend.core.hashing import sha256_hex
+from backend.core.redaction import redact
 from backend.core.settings import settings as core_settings
 from backend.core.values import Timeframe
 from backend.trading.signal import SignalSettings
@@ -139,7 +140,7 @@ def converse(
         reason_code=answer.reason_code,
         request_hash=answer.request_hash,
         from_cache=answer.from_cache,
-        text=tools.keep_json(name, document),
+        text=tools.keep_json(name, redact(document)),
     )
 
 
