@@ -11,9 +11,8 @@ import typer.core
 import typer.main
 
 from backend.cli.connect import join_running_stack
-from backend.core.errors import InvalidInput
+from backend.core.errors import InvalidInput, UnknownName, did_you_mean
 from backend.core.settings import settings
-from backend.core.errors import UnknownName, did_you_mean
 
 COMMANDS = {
     "up": "backend.cli.up:up",
