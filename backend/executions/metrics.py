@@ -94,14 +94,12 @@ class Metrics(Collector):
         yield CounterMetricFamily("glassbox_ai_usd", "Dollars spent.", value=float(cost or 0))
 
     def _lag(self) -> Iterator[Metric]:
+        # Since it was made, not since it was sent: the reaper sends again and again.
         with transaction() as session:
             oldest = session.scalar(
-                text(
-                    "SELECT extract(epoch FROM clock_timestamp() - min(sent_at)) FROM executions"
-                    " WHERE status = 'queued'"
-                )
+                select(func.min(Execution.created_at)).where(Execution.status == Status.QUEUED)
             )
-        lag = float(oldest or 0)
+        lag = 0.0 if oldest is None else (self._clock.now() - oldest).total_seconds()
         yield GaugeMetricFamily("glassbox_lag_seconds", "Oldest execution's wait.", value=lag)
 
 

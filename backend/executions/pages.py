@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from backend.core.database import SessionDep
+from backend.core.errors import AppError
 from backend.executions import lineage, service
 from backend.executions.api import artifact_response
 from backend.executions.models import ArtifactRow, LineageRecord, RecordStatus, Status
@@ -108,6 +109,13 @@ def _conversations(storage: Storage, steps: list[StepView]) -> list[dict[str, An
         if step.found.get("view_conversation"):
             listed.append(step.found["view_conversation"])
         for summary in listed:
-            text = orjson.loads(storage.get(summary["text"]["sha256"]))
-            found.append({**summary, "content": text})
+            found.append({**summary, **_texts(storage, summary["text"]["sha256"])})
     return found
+
+
+def _texts(storage: Storage, sha256: str) -> dict[str, Any]:
+    """What was said, or why it cannot be shown: the other steps must stay readable."""
+    try:
+        return {"content": orjson.loads(storage.get(sha256))}
+    except AppError as error:
+        return {"content": None, "lost": error.message}
