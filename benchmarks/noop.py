@@ -9,6 +9,9 @@ from backend.workflow.plan import Plan
 from backend.workflow.steps import Step, Tools
 from backend.workflow.steps.base import StepData
 
+NOTHING_TASK = "benchmark.nothing"
+DONE_KEY = "benchmark:done"
+
 # Some 150 bytes of JSON go into each step and come out of it.
 _FILLER = "x" * 120
 

@@ -43,19 +43,25 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def pointed_at(**environment: str) -> Iterator[None]:
-    """These settings in this process and its children; connections made before are forgotten."""
+def pointed_at(**environment: str | None) -> Iterator[None]:
+    """
+    These settings in this process and its children, None for unset; connections made before are
+    forgotten.
+    """
     before = {name: os.environ.get(name) for name in environment}
-    os.environ.update(environment)
-    _forget_connections()
+    _set(environment)
     try:
         yield
     finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
-        _forget_connections()
+        _set(before)
+
+
+def _set(environment: dict[str, str | None]) -> None:
+    for name, value in environment.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    _forget_connections()
 
 
 @contextmanager

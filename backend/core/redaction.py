@@ -3,9 +3,6 @@
 import re
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote, urlsplit
-
-from pydantic import SecretStr
 
 from backend.core.settings import settings
 
@@ -79,9 +76,4 @@ def redact_text(text: str, secrets: list[str] | None = None) -> str:
 
 
 def _known_secrets() -> list[str]:
-    values = [getattr(settings(), name) for name in type(settings()).model_fields]
-    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-    for address in (settings().database_url, settings().redis_url):
-        password = urlsplit(address).password or ""
-        secrets += [password, unquote(password)]
-    return [secret for secret in secrets if len(secret) >= _SHORTEST]
+    return [secret for secret in settings().secrets if len(secret) >= _SHORTEST]

@@ -1,9 +1,10 @@
 """Every setting, read from the environment (and `.env`); `.env.example` lists them all."""
 
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -105,6 +106,16 @@ class Settings(BaseSettings):
     @property
     def home(self) -> Path:
         return self.glassbox_home.expanduser()
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret among the values, the passwords in addresses included; none is empty."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        found = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        for address in (self.database_url, self.redis_url):
+            password = urlsplit(address).password or ""
+            found += [password, unquote(password)]
+        return tuple(filter(None, found))
 
     def require(self, *names: str) -> None:
         """Raises `InvalidInput` that names each of these settings that is empty."""

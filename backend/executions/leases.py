@@ -5,6 +5,7 @@ Leases are timed by the database's clock alone, so that neither a worker's wrong
 simulated one can make two workers believe that they hold the same execution.
 """
 
+import _thread
 import secrets
 import threading
 from collections.abc import Iterator
@@ -112,8 +113,8 @@ def renew(chain: Chain) -> bool:
 def kept_alive(chain: Chain) -> Iterator[None]:
     """Renew the lease beside the work, as long as the block runs."""
     done = threading.Event()
-    thread = threading.Thread(target=_renew_until, args=(chain, done), daemon=True)
-    thread.start()
+    # Not Thread.start, which waits until the thread runs: longer than it takes to record a step.
+    _thread.start_new_thread(_renew_until, (chain, done))
     try:
         yield
     finally:

@@ -13,9 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
+from backend.core.database import Prepared
 from backend.core.errors import Conflict
 from backend.core.hashing import canonical_json, sha256_hex
 from backend.core.redaction import redact
@@ -106,10 +107,10 @@ _APPEND = Prepared(
     """
 WITH moved AS (
   UPDATE executions SET
-    record_count = record_count + :added, chain_head = :head, status = :status,
+    record_count = record_count + :added, chain_head = :head, status = CAST(:status AS text),
     outcome = :outcome, reason_code = :reason_code, reason = :reason,
-    current_step = :next_step, current_attempt = :next_attempt,
-    current_step_started_at = CASE WHEN :next_step IS NULL THEN NULL
+    current_step = CAST(:next_step AS text), current_attempt = :next_attempt,
+    current_step_started_at = CASE WHEN CAST(:next_step AS text) IS NULL THEN NULL
       ELSE CAST(:now AS timestamptz) END,
     finished_at = CASE WHEN :status = 'finished' THEN CAST(:now AS timestamptz) END,
     lease_token = CASE WHEN :status = 'running' THEN lease_token END,
@@ -142,9 +143,7 @@ FROM moved, jsonb_to_recordset(CAST(:records AS jsonb)) AS record(
 )
 
 
-def append(
-    connection: Connection | Session, chain: Chain, entries: list[Entry], progress: Progress
-) -> Chain:
+def append(connection: Connection, chain: Chain, entries: list[Entry], progress: Progress) -> Chain:
     """
     Add records, move the execution on, and return the longer chain; all of it or nothing.
 
@@ -284,7 +283,7 @@ def _storable(value: Any) -> Any:
     return value.replace("\0", "") if isinstance(value, str) else value
 
 
-def _is_kept(connection: Connection | Session, execution_id: int, digest: str) -> bool:
+def _is_kept(connection: Connection, execution_id: int, digest: str) -> bool:
     """True when an earlier try of this very append was committed after all."""
     kept = select(LineageRecord.id).where(
         LineageRecord.execution_id == execution_id, LineageRecord.hash == digest
