@@ -51,8 +51,9 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     errors.install(app)
     app.add_middleware(Guard)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().web_allowed_hosts)
-    for router in (strategies_api.router, executions_api.router, market_api.router, pages.router):
-        app.include_router(router)
+    for router in (strategies_api.router, executions_api.router, market_api.router):
+        app.include_router(router, responses=errors.DOCUMENTED)
+    app.include_router(pages.router)
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
     app.add_api_route("/metrics", metrics, include_in_schema=False)

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
@@ -18,6 +19,35 @@ from backend.web.rendering import templates
 logger = get_logger(__name__)
 
 UNIQUE_VIOLATION = "23505"
+
+
+class Problem(BaseModel):
+    """What went wrong; `field` is the input at fault as a dotted path, where there is one."""
+
+    code: str
+    message: str
+    field: str | None
+
+
+class ErrorAnswer(BaseModel):
+    error: Problem
+
+
+_MEANINGS = {
+    400: "The body cannot be read.",
+    401: "No key, or one that is unknown or revoked.",
+    403: "The key lacks the scope.",
+    404: "There is no such thing.",
+    409: "It collides with something that is there.",
+    413: "The body is too large.",
+    422: "Something in the request is wrong; the answer names field and mend.",
+    502: "The broker, a model or the storage said no.",
+    503: "The broker, a model, the storage or the database is away.",
+}
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorAnswer, "description": meaning} for status, meaning in _MEANINGS.items()
+}
+"""For the OpenAPI of every route under /api."""
 
 
 def install(app: FastAPI) -> None:

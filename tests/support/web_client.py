@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from httpx import Response
 from starlette.testclient import TestClient
 
 from backend.app import create_app
@@ -74,6 +73,7 @@ def api(http: TestClient) -> Api:
     return Api(http, new_key("everything", "read", "operate"))
 
 
-def text_of(response: Response) -> str:
+def text_of(response: Any) -> str:
     assert response.headers["content-type"].startswith("text/html"), response.text
-    return response.text
+    text: str = response.text
+    return text
