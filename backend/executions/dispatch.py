@@ -27,7 +27,7 @@ from backend.strategies import prompts
 from backend.strategies import service as strategies
 from backend.strategies.definition import schedule_of
 from backend.strategies.models import Strategy, StrategyVersion
-from backend.strategies.schedule import next_due
+from backend.strategies.schedule import newest_due
 from backend.workflow.outcome import Outcome
 
 logger = get_logger(__name__)
@@ -170,8 +170,8 @@ def _claim(session: Session, clock: Clock) -> tuple[int, list[int]]:
         return 0, []
     newest = prompts.newest_versions(session)
     orders, following = [], {}
-    for strategy_id, due_at, version_id, document in due:
-        following[strategy_id] = next_due(schedule_of(document), now)
+    for strategy_id, first_due_at, version_id, document in due:
+        due_at, following[strategy_id] = newest_due(schedule_of(document), first_due_at, now)
         orders += [
             Order(
                 strategy_id=strategy_id,

@@ -110,6 +110,23 @@ def is_missed(schedule: Schedule, due_at: datetime, now: datetime) -> bool:
     return now > latest_start(schedule, due_at)
 
 
+def newest_due(
+    schedule: Schedule, first: datetime, now: datetime
+) -> tuple[datetime, datetime | None]:
+    """
+    Which due time from `first` to `now` is to be served, and the first one after `now`.
+
+    After an outage that is the newest: it may be in time by the missed-run policy where older ones
+    are not, and one decision on today's prices is enough. When none is in time it is `first`.
+    """
+    bears = latest_start(schedule, now) - now
+    newest = first
+    following = next_due(schedule, max(first, now - bears - timedelta(microseconds=1)))
+    while following is not None and following <= now:
+        newest, following = following, next_due(schedule, following)
+    return newest, following
+
+
 def exchange_of(schedule: Schedule) -> str | None:
     """The calendar whose sessions the schedule follows, if it follows any."""
     if phrase.looks_like_one(schedule.when):
