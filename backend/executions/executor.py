@@ -18,10 +18,10 @@ from backend.executions import leases, lineage
 from backend.executions.facts import FirstFacts
 from backend.executions.leases import Lease
 from backend.executions.lineage import Chain, Entry, Progress
-from backend.executions.models import Execution, RecordStatus, Status
+from backend.executions.models import Execution, LineageRecord, RecordStatus, Status
 from backend.workflow import engine
 from backend.workflow.engine import StepResult, StepStatus
-from backend.workflow.outcome import Outcome, too_late
+from backend.workflow.outcome import Ends, Outcome, too_late
 from backend.workflow.plan import Plan, live_plan
 from backend.workflow.steps import Step, Tools
 from backend.workflow.steps.base import StepData
@@ -29,6 +29,7 @@ from backend.workflow.steps.base import StepData
 logger = get_logger(__name__)
 
 DATABASE_PATIENCE_SECONDS = 120.0
+MOST_LOST_ATTEMPTS = 5
 DONE = {RecordStatus.FINISHED, RecordStatus.SKIPPED}
 
 
@@ -103,6 +104,7 @@ class StrategyExecutor:
                 claim.facts |= record.output or {}
         if lease.lost_step:
             self._record_interruption(claim, lease, lease.lost_step)
+            self._give_up_deadly(claim, records)
         elif records[-1].status is RecordStatus.PARKED:
             self._give_up_late(claim, lease)
 
@@ -111,6 +113,13 @@ class StrategyExecutor:
         run_before = datetime.fromisoformat(claim.facts["run_before"])
         if self.tools.clock.now() > run_before:
             claim.left = [replace(claim.left[0], run=partial(_refuse_late, lease.due_at))]
+
+    def _give_up_deadly(self, claim: Claim, records: list[LineageRecord]) -> None:
+        """A step that takes its worker down each time must not do so for ever."""
+        step = claim.left[0]
+        lost = [each for each in records if each.status is RecordStatus.INTERRUPTED]
+        if 1 + sum(each.step == step.name for each in lost) >= MOST_LOST_ATTEMPTS:
+            claim.left = [replace(step, run=_refuse_deadly)]
 
     def _record_interruption(self, claim: Claim, lease: Lease, step: str) -> None:
         """The worker before us died inside a step: its lost attempt gets a record of its own."""
@@ -178,6 +187,15 @@ class StrategyExecutor:
 
 def _refuse_late(due_at: datetime, _input: StepData, tools: Tools) -> NoReturn:
     raise too_late(due_at, tools.clock.now())
+
+
+def _refuse_deadly(_input: StepData, _tools: Tools) -> NoReturn:
+    raise Ends(
+        Outcome.FAILED,
+        "worker_lost",
+        f"{MOST_LOST_ATTEMPTS} workers were lost inside this step, so no other one is put at risk."
+        " Their logs, and the machine's memory, may tell why.",
+    )
 
 
 def _keep(chain: Chain, entries: list[Entry], progress: Progress) -> Chain:
