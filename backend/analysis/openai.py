@@ -63,7 +63,10 @@ class OpenAIAnalyst:
         return cls(settings, budget=budget, cache=cache)
 
     def analyze(self, request: Request) -> Answer:
-        """See `Analyst`. Raises only what the cache raises when it is asked for an answer."""
+        """
+        See `Analyst`. Raises only what the cache raises when it is asked for an answer, and
+        `TemporaryError` while the budget is away.
+        """
         blank = self._blank(request)
         if request.use_cache and self._cache is not None:
             known = self._cache.get(blank.request_hash)

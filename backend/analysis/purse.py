@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from backend.analysis.base import Budget, Request, Usage
 from backend.analysis.cost import most_prompt_tokens, usage
 from backend.analysis.openai_protocol import Failure, Reply
-from backend.core.errors import AppError
+from backend.core.errors import AppError, TemporaryError
 from backend.core.logging import get_logger
 from backend.core.settings import ModelPrice
 
@@ -37,6 +37,9 @@ class Purse:
             reservation = self._budget.reserve(
                 tokens=worst.input_tokens + worst.output_tokens, usd=worst.cost_usd
             )
+        except TemporaryError:
+            # Not a no: nothing is sent, and the question is asked again once the budget answers.
+            raise
         except AppError as error:
             return Failure(code="budget", sentence=error.message)
         except Exception as error:

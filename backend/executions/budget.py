@@ -1,7 +1,7 @@
 """The day's allowance for models, kept in the database so that all workers share it."""
 
 import secrets
-from datetime import UTC, date
+from datetime import UTC
 from decimal import Decimal
 
 from sqlalchemy import delete, func, update
@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backend.analysis.base import Usage
 from backend.core.clock import Clock
-from backend.core.database import DatabaseAway, transaction
+from backend.core.database import transaction
 from backend.core.errors import OutsideError
 from backend.core.settings import settings
 from backend.executions.models import AiDay, AiReservation
@@ -22,17 +22,11 @@ class DatabaseBudget:
         self._clock = clock
 
     def reserve(self, *, tokens: int, usd: Decimal) -> str:
-        """Raises `OutsideError` with code `budget` when the day's rest does not cover it."""
+        """
+        Raises `OutsideError` with code `budget` when the day's rest does not cover it, and
+        `DatabaseAway` when it cannot be asked.
+        """
         day = self._clock.now().astimezone(UTC).date()
-        try:
-            return self._reserve(day, tokens, usd)
-        except DatabaseAway as error:
-            raise OutsideError(
-                "The budget could not be asked, so nothing is spent: the database is away.",
-                code="budget",
-            ) from error
-
-    def _reserve(self, day: date, tokens: int, usd: Decimal) -> str:
         limit = settings()
         reservation = secrets.token_hex(8)
         with transaction() as session:
