@@ -125,7 +125,14 @@ def statements() -> Iterator[Connection]:
     For the one statement that does all: a round trip instead of three. Raises `DatabaseAway`.
     """
     with _told_when_away(), engine().connect() as connection:
-        yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        # Not SQLAlchemy's isolation level "AUTOCOMMIT": to set that one is a round trip too.
+        driver: Any = connection.connection.dbapi_connection
+        driver.autocommit = True
+        try:
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
 
 
 class Prepared:
