@@ -37,7 +37,7 @@ def run() -> list[dict[str, Any]]:
             if browser:
                 rows.append(_row(f"{name}'s browser", browser))
     total = {name: sum(row[name] for row in rows) for name in ("pss_mb", "uss_mb", "rss_mb")}
-    return [*rows, {"benchmark": "memory of the whole stack"} | total]
+    return [*rows, {"benchmark": "the whole stack"} | total]
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def _glassbox(*arguments: str, seconds: int) -> None:
 def _row(name: str, family: list[psutil.Process]) -> dict[str, Any]:
     memory = [member.memory_full_info() for member in family]
     return {
-        "benchmark": f"memory of {name}",
+        "benchmark": name,
         **{
             f"{kind}_mb": round(sum(getattr(each, kind) for each in memory) / 1e6)
             for kind in ("pss", "uss", "rss")
