@@ -53,10 +53,9 @@ def run() -> list[dict[str, Any]]:
                 raws.append(whole)
             plan = _plan(*claims[-1][1:])
     return [
-        _row("the claim statement", [claim[0] for claim in claims], raw_claims)
+        _row("claim", [claim[0] for claim in claims], raw_claims)
         | {"beside": "psycopg2, ids alone", "goal_ms": 10.0, "plan": plan},
-        _row("the whole dispatch, messages sent", dispatches, raws)
-        | {"beside": "psycopg2, the same rows"},
+        _row("dispatch with messages", dispatches, raws) | {"beside": "psycopg2, the same rows"},
     ]
 
 
@@ -124,7 +123,7 @@ def _plan(statement: str, parameters: Any) -> str:
 
 def _row(name: str, ours: list[float], raw: list[float]) -> dict[str, Any]:
     return {
-        "benchmark": f"{name}, {DUE} due of {STRATEGIES:,}",
+        "benchmark": f"{name}, {DUE} of {STRATEGIES:,}",
         "ours_ms": round(median(ours) * 1e3, 1),
         "peer_ms": round(median(raw) * 1e3, 1),
         "ratio": round(median(ours) / median(raw), 2),

@@ -45,7 +45,7 @@ WHERE id = %s
 def run() -> list[dict[str, Any]]:
     """The median of a flow of six steps in milliseconds; raw commits eight times."""
     with stack.quiet_logs(), stack.postgres() as server, stack.redis():
-        executor = noop.executor()
+        executor = noop.executor(steps=6)
         document = stack.example() | {"symbols": SYMBOLS}
         ids = stack.waiting(SystemClock(), document, 2 * (FLOWS + WARM_UP) + 1)
         first = next(ids)

@@ -1,4 +1,4 @@
-"""Six steps that do nothing: what remains is the engine itself, and what it records."""
+"""Steps that do nothing: what remains is the engine itself, and what it records."""
 
 from typing import Any
 
@@ -25,7 +25,8 @@ class Found(StepData):
     filler: str = _FILLER
 
 
-def executor() -> StrategyExecutor:
+def executor(steps: int) -> StrategyExecutor:
+    """One whose executions are so many steps; the last one ends them."""
     nothing: Any = None
     tools = Tools(
         clock=SystemClock(),
@@ -37,11 +38,11 @@ def executor() -> StrategyExecutor:
         budget=nothing,
         journal=nothing,
     )
-    return StrategyExecutor(tools, _plan())
+    return StrategyExecutor(tools, _plan(steps))
 
 
-def _plan() -> Plan:
-    names = tuple(f"step_{number}" for number in range(1, 7))
+def _plan(count: int) -> Plan:
+    names = tuple(f"step_{number}" for number in range(1, count + 1))
     steps = [Step(name=name, input=Given, output=Found, run=_pass) for name in names[:-1]]
     last = Step(name=names[-1], input=Given, output=Found, run=_end)
     return Plan(names=names, steps=(*steps, last))
@@ -52,4 +53,4 @@ def _pass(_given: Given, _tools: Tools) -> Found:
 
 
 def _end(_given: Given, _tools: Tools) -> Found:
-    raise Ends(Outcome.HELD, "measured", "The last of six steps.", found=Found())
+    raise Ends(Outcome.HELD, "measured", "The last step.", found=Found())

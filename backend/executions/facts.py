@@ -40,11 +40,14 @@ class FirstFacts:
 
     def _definition(self, version_id: int) -> dict[str, Any]:
         if version_id not in self._definitions:
+            query = select(StrategyVersion.number, StrategyVersion.definition).where(
+                StrategyVersion.id == version_id
+            )
             with transaction() as session:
-                version = session.get_one(StrategyVersion, version_id)
+                number, document = session.execute(query).one()
             self._definitions[version_id] = {
-                "schedule": schedule_of(version.definition),
-                "facts": _definition_facts(version),
+                "schedule": schedule_of(document),
+                "facts": _definition_facts(number, document),
             }
         return self._definitions[version_id]
 
@@ -75,11 +78,11 @@ def _run_before(schedule: Schedule, trigger: Trigger, due_at: datetime) -> datet
     return due_at + MANUAL_PATIENCE
 
 
-def _definition_facts(version: StrategyVersion) -> dict[str, Any]:
-    definition = StrategyDefinition.stored(version.definition)
+def _definition_facts(number: int, stored: dict[str, Any]) -> dict[str, Any]:
+    definition = StrategyDefinition.stored(stored)
     document = definition.model_dump(mode="json")
     return {
-        "strategy_version": version.number,
+        "strategy_version": number,
         "strategy_name": definition.name,
         "mode": document["mode"],
         "account_setting": definition.account,
