@@ -6,9 +6,10 @@ import socketserver
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,17 @@ sys.stdin.read()
 """
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """Chromium keeps sockets in TMPDIR, and a socket's path has 107 bytes at most."""
+    with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 def test_the_browser_dies_with_a_worker_that_is_killed_and_its_files_go_with_the_next_start(
-    tmp_path: Path,
+    short_folder: Path,
 ) -> None:
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "TMPDIR": str(short_folder)}
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD], cwd=ROOT, env=environment,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -197,10 +205,10 @@ def test_the_browser_dies_with_a_worker_that_is_killed_and_its_files_go_with_the
         child.wait()
         _, alive = psutil.wait_procs(descendants, timeout=20)
     assert alive == []
-    left = [path for path in tmp_path.iterdir() if path.name.startswith("glassbox-charts-")]
+    left = [path for path in short_folder.iterdir() if path.name.startswith("glassbox-charts-")]
     assert left
     again = subprocess.run(
         [sys.executable, "-c", CHILD], cwd=ROOT, env=environment, input=b"", capture_output=True
     )
     assert again.returncode == 0, again.stderr.decode()
-    assert [path for path in tmp_path.iterdir() if path.name.startswith("glassbox-")] == []
+    assert [path for path in short_folder.iterdir() if path.name.startswith("glassbox-")] == []

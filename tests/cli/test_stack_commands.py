@@ -180,6 +180,8 @@ def test_a_full_disk_is_refused_before_anything_is_written(
 def test_usual_ports_that_are_taken_are_passed_over_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for elsewhere in ("DATABASE_URL", "REDIS_URL", "IBKR_GATEWAY_URL"):
+        monkeypatch.delenv(elsewhere, raising=False)
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
         monkeypatch.setitem(stack.USUAL_PORTS, "redis", taken)
