@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from backend.core import logging
+from backend.core.database import transaction
 from backend.core.settings import settings
 from backend.core.version import VERSION
 from backend.executions import api as executions_api
@@ -20,6 +21,7 @@ from backend.executions.metrics import Metrics
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
 from backend.strategies import api as strategies_api
+from backend.strategies import prompts
 from backend.web import errors
 from backend.web.middleware import Guard
 from backend.web.rendering import FRONTEND
@@ -33,6 +35,8 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         logging.configure("web")
         tools = make_tools()
+        with transaction() as session:
+            prompts.add_defaults(session, tools.clock)
         app.state.tools, app.state.clock = tools, tools.clock
         app.state.storage, app.state.market = tools.storage, tools.market
         app.state.metrics = CollectorRegistry()

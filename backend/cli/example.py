@@ -11,17 +11,16 @@ from backend.core.clock import SystemClock
 from backend.core.database import transaction
 from backend.executions import dispatch
 from backend.executions.models import Trigger
-from backend.strategies import prompts, service
+from backend.strategies import service
 from backend.strategies.models import Strategy
 
 EXAMPLE = Path(__file__).parents[2] / "database" / "seed" / "example_strategy.yaml"
 
 
 def run_example(console: Console) -> None:
-    """Make the prompts and, where there is no strategy at all, the example; run that once."""
+    """Where there is no strategy at all, make the example and run it once."""
     clock = SystemClock()
     with transaction() as session:
-        prompts.add_defaults(session, clock)
         if session.scalar(select(Strategy.id).limit(1)) is not None:
             return
         document = yaml.safe_load(EXAMPLE.read_text())

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session, selectinload
 
 from backend.analysis import prompts as templates
@@ -60,7 +60,8 @@ def save(session: Session, clock: Clock, *, name: str, template: str, author: st
 
 
 def add_defaults(session: Session, clock: Clock) -> None:
-    """The prompts that come with Glassbox, where they are missing."""
+    """The prompts that come with Glassbox, where they are missing; safe to call by many at once."""
+    session.execute(text("SELECT pg_advisory_xact_lock(5041929)"))
     known = set(session.scalars(select(Prompt.name)))
     for kind, template in templates.defaults().items():
         if kind not in known:
