@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from backend.core import database
+from backend.core import database, queue
 from backend.core import redis as core_redis
 from backend.core.database import Model, transaction
 from backend.core.settings import settings
@@ -32,6 +32,7 @@ def forget_connections() -> None:
     settings.cache_clear()
     database.engine.cache_clear()
     core_redis.client.cache_clear()
+    queue.queue.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

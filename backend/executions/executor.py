@@ -51,6 +51,7 @@ class StrategyExecutor:
         self.tools = tools
         self.plan = plan or live_plan()
         self._first_facts = FirstFacts()
+        self._keeper = leases.Keeper()
 
     def run(self, execution_id: int) -> Outcome | None:
         """
@@ -62,7 +63,7 @@ class StrategyExecutor:
         lease = leases.take(execution_id, first_step=self.plan.names[0], now=self.tools.clock.now())
         if lease is None:
             return None
-        with bound_contextvars(execution=execution_id), leases.kept_alive(lease.chain):
+        with bound_contextvars(execution=execution_id), self._keeper.holding(lease.chain):
             result = self._run_and_keep(self._claim(lease))
         if result.bug is not None:
             raise result.bug

@@ -5,16 +5,17 @@ Leases are timed by the database's clock alone, so that neither a worker's wrong
 simulated one can make two workers believe that they hold the same execution.
 """
 
-import _thread
 import secrets
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from backend.core.database import DatabaseAway, Prepared, statements
 from backend.core.logging import get_logger
@@ -49,7 +50,7 @@ RETURNING executions.id, strategy_id, strategy_version_id, symbol, due_at, trigg
 )
 _RENEW = text("""
 UPDATE executions SET lease_until = clock_timestamp() + make_interval(secs => :seconds)
-WHERE id = :id AND lease_token = :token AND status = 'running'
+WHERE id = ANY(:ids) AND lease_token = ANY(:tokens) AND status = 'running'
 """)
 
 
@@ -98,34 +99,47 @@ _AS_THEY_ARE = (
 )
 
 
-def renew(chain: Chain) -> bool:
-    """Hold the lease for another period; False when it is no longer ours."""
+def renew(chains: Collection[Chain]) -> int:
+    """Hold these leases for another period; returns how many are still ours."""
     parameters = {
         "seconds": settings().lease_seconds,
-        "id": chain.execution_id,
-        "token": chain.token,
+        "ids": [chain.execution_id for chain in chains],
+        "tokens": [chain.token for chain in chains],
     }
     with statements() as connection:
-        return bool(connection.execute(_RENEW, parameters).rowcount)
+        return connection.execute(_RENEW, parameters).rowcount
 
 
-@contextmanager
-def kept_alive(chain: Chain) -> Iterator[None]:
-    """Renew the lease beside the work, as long as the block runs."""
-    done = threading.Event()
-    # Not Thread.start, which waits until the thread runs: longer than it takes to record a step.
-    _thread.start_new_thread(_renew_until, (chain, done))
-    try:
-        yield
-    finally:
-        done.set()
+class Keeper:
+    """Renews all leases of a process together, from one thread beside the work."""
 
+    def __init__(self) -> None:
+        self._held: dict[str, Chain] = {}
+        self._changing = threading.Lock()
+        self._thread: threading.Thread | None = None
 
-def _renew_until(chain: Chain, done: threading.Event) -> None:
-    while not done.wait(settings().lease_seconds / 3):
+    @contextmanager
+    def holding(self, chain: Chain) -> Iterator[None]:
+        """Renew this lease as long as the block runs."""
+        with self._changing:
+            self._held[chain.token] = chain
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_for_good, daemon=True)
+                self._thread.start()
         try:
-            if not renew(chain):
-                return
-        except DatabaseAway as error:
-            # The database is away. The lease may run out meanwhile; then the work is done again.
-            logger.warning("lease_not_renewed", execution=chain.execution_id, why=error.message)
+            yield
+        finally:
+            with self._changing:
+                del self._held[chain.token]
+
+    def _renew_for_good(self) -> None:
+        while True:
+            time.sleep(settings().lease_seconds / 3)
+            with self._changing:
+                held = list(self._held.values())
+            try:
+                if held:
+                    renew(held)
+            except (DatabaseAway, SQLAlchemyError) as error:
+                # Leases may run out meanwhile; then the steps under way are done again.
+                logger.warning("leases_not_renewed", count=len(held), why=str(error))

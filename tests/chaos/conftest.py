@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 
-from backend.core import database
+from backend.core import database, queue
 from backend.core import redis as core_redis
 from backend.core.database import Model, transaction
 from backend.core.settings import settings
@@ -19,7 +19,7 @@ from tests.chaos.stage import ROOT, Stage
 def _forget_connections() -> None:
     if database.engine.cache_info().currsize:
         database.engine().dispose()
-    for made_once in (settings, database.engine, core_redis.client):
+    for made_once in (settings, database.engine, core_redis.client, queue.queue):
         made_once.cache_clear()
 
 

@@ -1,5 +1,6 @@
 """Appending to the chain: fenced, once, without secrets, the same after JSONB."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -88,13 +89,13 @@ def test_a_lease_is_held_by_one_only(execution_id: int) -> None:
 
 def test_a_lease_can_be_renewed_until_another_worker_took_it(execution_id: int) -> None:
     mine = take(execution_id)
-    assert leases.renew(mine)
+    assert leases.renew([mine]) == 1
     let_lease_run_out(execution_id)
-    assert leases.renew(mine), "nobody else took it meanwhile"
+    assert leases.renew([mine]) == 1, "nobody else took it meanwhile"
     let_lease_run_out(execution_id)
     theirs = take(execution_id)
-    assert not leases.renew(mine)
-    assert leases.renew(theirs)
+    assert leases.renew([mine]) == 0
+    assert leases.renew([theirs, mine]) == 1
 
 
 def test_a_worker_that_lost_its_lease_cannot_write(execution_id: int) -> None:
@@ -283,3 +284,17 @@ def test_a_worker_whose_clock_is_behind_still_finds_its_own_records(execution_id
     with transaction() as session:
         execution = session.get_one(Execution, execution_id)
         assert len(lineage.read(session, execution)) == 1
+
+
+def test_a_lease_is_renewed_beside_the_work(
+    execution_id: int, set_env: Callable[..., None]
+) -> None:
+    set_env(LEASE_SECONDS="0.6")
+    chain = take(execution_id)
+
+    with leases.Keeper().holding(chain):
+        time.sleep(1.5)
+        assert leases.take(execution_id, first_step="preflight", now=FRIDAY) is None
+    time.sleep(0.8)
+
+    assert leases.take(execution_id, first_step="preflight", now=FRIDAY) is not None
