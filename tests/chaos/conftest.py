@@ -13,7 +13,7 @@ from backend.core import database, queue
 from backend.core import redis as core_redis
 from backend.core.database import Model, transaction
 from backend.core.settings import settings
-from tests.chaos.stage import ROOT, Stage
+from tests.chaos.stage import FORKS, ROOT, Stage
 
 
 def _forget_connections() -> None:
@@ -29,13 +29,23 @@ def servers(tmp_path_factory: pytest.TempPathFactory, home: Path) -> Iterator[St
     with pytest.MonkeyPatch.context() as environment:
         for name, value in stage.settings.items():
             environment.setenv(name, value)
-        # Its imports take long and run beside the start of the servers.
-        forkserver.ensure_running()
+        _new_forkserver()
     try:
         stage.start_servers()
         yield stage
     finally:
         stage.stop_servers()
+        forkserver._forkserver._stop()  # type: ignore[attr-defined]
+
+
+def _new_forkserver() -> None:
+    """
+    Workers inherit settings and imports of the one forkserver of this process, which another test
+    may have started for its own ends. Its imports take long and run beside the servers' start.
+    """
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    FORKS.set_forkserver_preload(["tests.chaos.forked_worker"])
+    forkserver.ensure_running()
 
 
 @pytest.fixture

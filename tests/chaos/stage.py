@@ -25,8 +25,7 @@ GENEROUS_SECONDS = 120.0
 """How long a condition is waited for; a busy machine may be ten times slower than a free one."""
 
 
-_forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.chaos.forked_worker"])
+FORKS = multiprocessing.get_context("forkserver")
 
 
 class Killable(Protocol):
@@ -52,7 +51,7 @@ class Worker:
         self, module: str, arguments: list[str], settings: dict[str, str], log: Path
     ) -> None:
         # By name: this process must not import what it preloads.
-        self._process: ForkServerProcess = _forks.Process(
+        self._process: ForkServerProcess = FORKS.Process(
             target=_be_a_worker, args=(module, arguments, settings, log), daemon=True
         )
         self.log = log
