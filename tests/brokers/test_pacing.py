@@ -89,9 +89,9 @@ def test_turns_are_given_in_the_order_of_asking(
     order: list[int] = []
 
     def wait_in_line(number: int) -> None:
-        permit = take(pacer)
+        # Never finished: a turn that came back by itself would let two through at once.
+        take(pacer)
         order.append(number)
-        pacer.finish(permit, "ok")
 
     waiting = [threading.Thread(target=wait_in_line, args=(number,)) for number in range(5)]
     queued: Any = redis_client
