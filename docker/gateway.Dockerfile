@@ -21,9 +21,9 @@ RUN apt-get update \
     && useradd --system --uid 10001 --create-home --home-dir /var/lib/gateway gateway \
     && install -d -o gateway /certificate /key
 COPY --from=gateway --chown=gateway:gateway /gateway /gateway
-COPY --chown=gateway:gateway docker/gateway/conf.yaml /gateway/root/conf.yaml
-COPY --chmod=755 docker/gateway/start.sh /start.sh
 WORKDIR /gateway
+COPY --chown=gateway:gateway docker/gateway/conf.yaml root/conf.yaml
+COPY --chmod=755 docker/gateway/start.sh /start.sh
 USER 10001
 EXPOSE 5000
 CMD ["/start.sh"]

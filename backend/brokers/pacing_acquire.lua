@@ -30,7 +30,8 @@ local function wait_for(pool, size)
   local due = redis.call('ZRANGE', pool, ahead - free, ahead - free, 'WITHSCORES')[2]
   local wait = 50 + 20 * ahead
   if due then wait = math.max(1, math.min(wait, tonumber(due) - now)) end
-  redis.call('ZADD', queue, 'NX', text(now), me)
+  -- In microseconds: who asks in the same millisecond would be ranked by a random name.
+  redis.call('ZADD', queue, 'NX', text(time[1] * 1000000 + time[2]), me)
   redis.call('ZADD', alive, text(now + wait + 2000), me)
   return wait
 end

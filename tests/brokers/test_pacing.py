@@ -107,9 +107,7 @@ def test_turns_are_given_in_the_order_of_asking(
             time.sleep(0.002)
     for thread in waiting:
         thread.join()
-    # Two turns may come back at the same moment; their threads then report in either order.
-    assert sorted(order) == [0, 1, 2, 3, 4]
-    assert all(abs(place - number) <= 1 for place, number in enumerate(order))
+    assert order == [0, 1, 2, 3, 4]
 
 
 def test_a_waiter_that_stops_asking_loses_its_turn(
