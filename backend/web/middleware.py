@@ -36,7 +36,8 @@ class Guard:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         request_id = secrets.token_hex(6)
-        structlog.contextvars.bind_contextvars(request=request_id)
+        address = (scope.get("client") or [None])[0]
+        structlog.contextvars.bind_contextvars(request=request_id, address=address)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
