@@ -16,7 +16,7 @@ from backend.core.database import transaction
 from backend.core.settings import settings
 from backend.core.version import VERSION
 from backend.executions import api as executions_api
-from backend.executions import health, pages
+from backend.executions import gateway_states, health, pages
 from backend.executions.metrics import Metrics
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
@@ -39,6 +39,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
             prompts.add_defaults(session, tools.clock)
         app.state.tools, app.state.clock = tools, tools.clock
         app.state.storage, app.state.market = tools.storage, tools.market
+        app.state.standing = gateway_states.reader(tools.clock)
         app.state.metrics = CollectorRegistry()
         app.state.metrics.register(Metrics(tools.clock))
         yield

@@ -6,7 +6,7 @@ from celery.signals import setup_logging, worker_ready
 
 from backend.core import logging
 from backend.executions import partitions
-from backend.executions.tasks import app
+from backend.executions.tasks import app, keep_session
 from backend.executions.tools import live_tools
 
 __all__ = ["app"]
@@ -22,5 +22,7 @@ def _warm_up(**_: object) -> None:
     """The browser's first start takes seconds; nobody should wait for it but the worker."""
     tools = live_tools()
     partitions.ensure(tools.clock)
+    # Beat asks for it a minute after its start; pages should know the account before that.
+    threading.Thread(target=keep_session, daemon=True).start()
     if tools.renderer is not None:
         threading.Thread(target=tools.renderer.warm_up, daemon=True).start()

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from backend.brokers.base import SessionStatus
 from backend.core.database import Model
 from backend.workflow.outcome import Outcome
 
@@ -181,6 +182,28 @@ class AiReservation(Model):
     day: Mapped[date] = mapped_column(ForeignKey("ai_days.day"))
     tokens: Mapped[int]
     cost_usd: Mapped[Decimal]
+
+
+class GatewayState(Model):
+    """
+    How the broker's gateway stood, from `at` until it was last seen so.
+
+    A row is added when the state changes, and after a time in which nobody looked.
+    """
+
+    __tablename__ = "gateway_states"
+    __table_args__ = (Index("gateway_states_by_time", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    status: Mapped[SessionStatus]
+    detail: Mapped[str]
+    account: Mapped[str | None]
+    is_paper: Mapped[bool | None]
+    """As the gateway reports the account; None while it names none."""
+    is_simulated: Mapped[bool]
+    login_expires_at: Mapped[datetime | None]
 
 
 class AnswerRow(Model):

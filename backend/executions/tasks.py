@@ -5,7 +5,7 @@ from functools import cache
 from backend.core.errors import OutsideError
 from backend.core.logging import get_logger
 from backend.core.queue import queue
-from backend.executions import dispatch, partitions, reaper
+from backend.executions import dispatch, gateway_states, partitions, reaper
 from backend.executions.executor import StrategyExecutor
 from backend.executions.lineage import LeaseLost
 from backend.executions.tools import live_tools
@@ -39,8 +39,9 @@ def dispatch_due() -> None:
 @app.task(name="executions.keep_session")  # type: ignore[untyped-decorator]
 def keep_session() -> None:
     """IBKR ends a brokerage session after some six idle minutes; workers share one tickle."""
+    tools = live_tools()
     try:
-        live_tools().broker.ensure_session()
+        gateway_states.observe(tools.broker, tools.clock)
     except OutsideError as error:
         logger.warning("session_not_kept", code=error.code, reason=error.message)
 

@@ -7,11 +7,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+from fastapi import Request
 from fastapi.templating import Jinja2Templates
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
 
-templates = Jinja2Templates(directory=FRONTEND / "templates")
+
+def _standing(request: Request) -> dict[str, Any]:
+    """Every page says which account it speaks of; None is a database that is away."""
+    return {"standing": request.app.state.standing()}
+
+
+templates = Jinja2Templates(directory=FRONTEND / "templates", context_processors=[_standing])
 
 
 def _moment(moment: datetime | None, zone: str = "UTC") -> str:
