@@ -16,7 +16,7 @@ from backend.core.database import transaction
 from backend.core.settings import settings
 from backend.core.version import VERSION
 from backend.executions import api as executions_api
-from backend.executions import gateway_states, health, pages
+from backend.executions import gateway_states, health, list_pages, pages
 from backend.executions.metrics import Metrics
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
@@ -58,6 +58,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().web_allowed_hosts)
     for router in (strategies_api.router, executions_api.router, market_api.router):
         app.include_router(router, responses=errors.DOCUMENTED)
+    app.include_router(list_pages.router)
     app.include_router(pages.router)
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)

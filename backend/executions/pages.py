@@ -1,10 +1,10 @@
-"""The list of executions and the page of one: its thirteen steps, charts, prompts and answers."""
+"""The page of one execution: its thirteen steps, charts, prompts and answers."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from backend.core.database import SessionDep
 from backend.core.errors import AppError
@@ -13,7 +13,6 @@ from backend.executions.api import artifact_response
 from backend.executions.models import ArtifactRow, LineageRecord, RecordStatus, Status
 from backend.storage.base import Storage
 from backend.web.rendering import templates
-from backend.workflow.outcome import Outcome
 from backend.workflow.plan import STEP_NAMES
 
 router = APIRouter(include_in_schema=False)
@@ -43,26 +42,6 @@ class StepView:
     @property
     def found(self) -> dict[str, Any]:
         return (self.last and self.last.output) or {}
-
-
-@router.get("/executions")
-def list_executions(
-    request: Request,
-    session: SessionDep,
-    symbol: Annotated[str | None, Query(max_length=64)] = None,
-    outcome: Outcome | Literal[""] | None = None,
-    before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
-) -> Response:
-    filters = service.Filters(symbol=symbol or None, outcome=outcome or None, before=before)
-    rows = service.find(session, filters)
-    context = {
-        "rows": rows,
-        "symbol": symbol,
-        "outcome": outcome,
-        "outcomes": list(Outcome),
-        "next_before": rows[-1][0].id if len(rows) == service.PAGE else None,
-    }
-    return templates.TemplateResponse(request, "executions/list.html", context)
 
 
 @router.get("/executions/{execution_id}")

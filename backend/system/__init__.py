@@ -1,0 +1,1 @@
+"""The machine itself: its parts, its settings, who changed what."""
