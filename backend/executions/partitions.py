@@ -19,11 +19,12 @@ def ensure(clock: Clock) -> None:
     """Create what is missing; cheap when nothing is."""
     now = clock.now()
     for ahead in range(MONTHS_AHEAD + 1):
-        _ensure_month(_month_start(now.year, now.month + ahead))
+        ensure_month(_month_start(now.year, now.month + ahead))
 
 
 @cache
-def _ensure_month(start: datetime) -> None:
+def ensure_month(start: datetime) -> None:
+    """The partition of the month that begins at `start`, a midnight in UTC."""
     end = _month_start(start.year, start.month + 1)
     try:
         with transaction() as session:
