@@ -104,7 +104,7 @@ def start(
     `symbols` are some of the strategy's, None is all. Raises `InvalidInput` for others, and
     `Conflict`, naming the execution, when one of them already has one under way.
     """
-    version = strategies.newest(strategy)
+    version, in_force = strategies.newest(strategy), prompts.in_force(session)
     orders = [
         Order(
             strategy_id=strategy.id,
@@ -113,7 +113,7 @@ def start(
             due_at=clock.now(),
             trigger=trigger,
             requested_by=requested_by,
-            prompt_versions=prompts.pick(version.definition, prompts.newest_versions(session)),
+            prompt_versions=prompts.pick(version.definition, in_force),
         )
         for symbol in _chosen(symbols, version.definition["symbols"])
     ]
@@ -168,7 +168,7 @@ def _claim(session: Session, clock: Clock) -> tuple[int, list[int]]:
     ).all()
     if not due:
         return 0, []
-    newest = prompts.newest_versions(session)
+    in_force = prompts.in_force(session)
     orders, following = [], {}
     for strategy_id, first_due_at, version_id, document in due:
         due_at, following[strategy_id] = newest_due(schedule_of(document), first_due_at, now)
@@ -180,7 +180,7 @@ def _claim(session: Session, clock: Clock) -> tuple[int, list[int]]:
                 due_at=due_at,
                 trigger=Trigger.CRON,
                 requested_by="schedule",
-                prompt_versions=prompts.pick(document, newest),
+                prompt_versions=prompts.pick(document, in_force),
             )
             for symbol in document["symbols"]
         ]

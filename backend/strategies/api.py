@@ -10,10 +10,11 @@ from backend.analysis.prompt_variables import PromptKind
 from backend.core.database import SessionDep
 from backend.strategies import prompts, service
 from backend.strategies.definition import checked_schedule
-from backend.strategies.models import Strategy
+from backend.strategies.models import Prompt, Strategy
 from backend.strategies.schedule import explain, upcoming
 from backend.web.security import Operator, Reader
 from backend.web.state import ActorDep, ClockDep
+from backend.workflow.settings import PromptLabel
 
 router = APIRouter(prefix="/api")
 
@@ -57,6 +58,8 @@ class PromptOut(Out):
     name: str
     kind: str
     versions: list[PromptVersionOut]
+    labels: dict[str, int]
+    """Label -> number of the version that it stands at; `production` is what runs."""
 
 
 class Switch(BaseModel):
@@ -77,6 +80,12 @@ class NewTemplate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     template: str = Field(min_length=1, max_length=50_000)
+
+
+class LabelMove(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    version: int = Field(ge=1, le=2**31 - 1, strict=True, description="The version's number.")
 
 
 class SchedulePreview(BaseModel):
@@ -165,7 +174,7 @@ def preview_schedule(
 
 @router.get("/prompts")
 def list_prompts(session: SessionDep, _key: Reader) -> list[PromptOut]:
-    return [PromptOut.model_validate(prompt) for prompt in prompts.list_all(session)]
+    return [_prompt(prompt) for prompt in prompts.list_all(session)]
 
 
 @router.post("/prompts", status_code=201)
@@ -175,12 +184,12 @@ def create_prompt(
     prompt = prompts.create(
         session, clock, name=new.name, kind=new.kind, template=new.template, author=actor
     )
-    return PromptOut.model_validate(prompt)
+    return _prompt(prompt)
 
 
 @router.get("/prompts/{name}")
 def get_prompt(session: SessionDep, _key: Reader, name: str) -> PromptOut:
-    return PromptOut.model_validate(prompts.get(session, name))
+    return _prompt(prompts.get(session, name))
 
 
 @router.post("/prompts/{name}/versions", status_code=201)
@@ -192,8 +201,47 @@ def save_prompt(
     name: str,
     new: NewTemplate,
 ) -> PromptVersionOut:
+    """Save a version; it runs once a label is moved to it."""
     version = prompts.save(session, clock, name=name, template=new.template, author=actor)
     return PromptVersionOut.model_validate(version)
+
+
+@router.put("/prompts/{name}/labels/{label}")
+def move_label(
+    session: SessionDep,
+    clock: ClockDep,
+    _key: Operator,
+    actor: ActorDep,
+    name: str,
+    label: PromptLabel,
+    move: LabelMove,
+) -> PromptOut:
+    """From the next execution on the label means this version; moving it back is the roll-back."""
+    prompts.move_label(session, clock, name=name, label=label, number=move.version, actor=actor)
+    return _prompt(prompts.get(session, name))
+
+
+@router.delete("/prompts/{name}/labels/{label}", status_code=204)
+def take_label_off(
+    session: SessionDep,
+    clock: ClockDep,
+    _key: Operator,
+    actor: ActorDep,
+    name: str,
+    label: PromptLabel,
+) -> Response:
+    """Strategies on trial run production again; `production` itself cannot be taken off."""
+    prompts.take_label_off(session, clock, name=name, label=label, actor=actor)
+    return Response(status_code=204)
+
+
+def _prompt(prompt: Prompt) -> PromptOut:
+    return PromptOut(
+        name=prompt.name,
+        kind=prompt.kind,
+        versions=[PromptVersionOut.model_validate(each) for each in prompt.versions],
+        labels=prompts.labels(prompt),
+    )
 
 
 def _detail(strategy: Strategy) -> StrategyDetail:

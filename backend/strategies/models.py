@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from backend.analysis.prompt_variables import PromptKind
 from backend.core.database import Model
+from backend.workflow.settings import PromptLabel
 
 
 class Strategy(Model):
@@ -69,6 +70,9 @@ class Prompt(Model):
     versions: Mapped[list["PromptVersion"]] = relationship(
         back_populates="prompt", lazy="raise", order_by="PromptVersion.number"
     )
+    labels: Mapped[list["PromptLabelRow"]] = relationship(
+        lazy="raise", order_by="PromptLabelRow.label"
+    )
 
 
 class PromptVersion(Model):
@@ -83,3 +87,17 @@ class PromptVersion(Model):
     created_by: Mapped[str]
 
     prompt: Mapped[Prompt] = relationship(back_populates="versions", lazy="raise")
+
+
+class PromptLabelRow(Model):
+    """Which version a label stands at; `production` is the one that runs."""
+
+    __tablename__ = "prompt_labels"
+
+    prompt_id: Mapped[int] = mapped_column(ForeignKey("prompts.id"), primary_key=True)
+    label: Mapped[PromptLabel] = mapped_column(String(16), primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("prompt_versions.id"))
+    moved_at: Mapped[datetime]
+    moved_by: Mapped[str]
+
+    version: Mapped[PromptVersion] = relationship(lazy="raise")

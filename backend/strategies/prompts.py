@@ -1,20 +1,43 @@
-"""Prompts as versioned rows: every save is a new version, an execution keeps the one it used."""
+"""
+Prompts as versioned rows: every save is a new version, an execution keeps the one it used.
 
+Labels say what runs: `production` does, `trial` for strategies that ask for it. A new version
+waits until a label is moved to it, and moving the label back is the roll-back.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session, selectinload
 
 from backend.analysis import prompts as templates
 from backend.analysis.prompt_variables import PromptKind
 from backend.core.clock import Clock
 from backend.core.errors import Conflict, InvalidInput, NotFound, did_you_mean
-from backend.strategies.models import Prompt, PromptVersion
+from backend.strategies.models import Prompt, PromptLabelRow, PromptVersion
+from backend.web import audit
+from backend.workflow.settings import PromptLabel
+
+PRODUCTION: PromptLabel = "production"
+
+InForce = Mapping[tuple[str, str], int]
+"""(Prompt name, label) -> id of the version that the label stands at."""
 
 
 def list_all(session: Session) -> list[Prompt]:
-    query = select(Prompt).options(selectinload(Prompt.versions)).order_by(Prompt.name)
-    return list(session.scalars(query))
+    return list(
+        session.scalars(
+            select(Prompt)
+            .options(
+                selectinload(Prompt.versions),
+                selectinload(Prompt.labels).selectinload(PromptLabelRow.version),
+            )
+            .order_by(Prompt.name)
+            # A label moved in this very transaction is read anew.
+            .execution_options(populate_existing=True)
+        )
+    )
 
 
 def get(session: Session, name: str) -> Prompt:
@@ -28,7 +51,11 @@ def get(session: Session, name: str) -> Prompt:
 def create(
     session: Session, clock: Clock, *, name: str, kind: PromptKind, template: str, author: str
 ) -> Prompt:
-    """Raises `InvalidInput` for a template that cannot render, `Conflict` for a name in use."""
+    """
+    The first version runs at once: it is `production`.
+
+    Raises `InvalidInput` for a template that cannot render, `Conflict` for a name in use.
+    """
     templates.validate(template, kind)
     if session.scalar(select(Prompt.id).where(Prompt.name == name)):
         raise Conflict(f"A prompt is already named {name!r}. Save a new version of it instead.")
@@ -37,11 +64,14 @@ def create(
     prompt = Prompt(name=name, kind=kind, created_at=now, versions=[first])
     session.add(prompt)
     session.flush()
-    return prompt
+    _place(session, clock, prompt.id, PRODUCTION, first.id, author)
+    return get(session, name)
 
 
 def save(session: Session, clock: Clock, *, name: str, template: str, author: str) -> PromptVersion:
-    """Add a version; the same text as the newest adds none."""
+    """
+    Add a version, which runs once a label is moved to it; the same text as the newest adds none.
+    """
     prompt = get(session, name)
     templates.validate(template, prompt.kind)
     newest = prompt.versions[-1]
@@ -68,19 +98,69 @@ def add_defaults(session: Session, clock: Clock) -> None:
             create(session, clock, name=kind, kind=kind, template=template, author="glassbox")
 
 
-def newest_versions(session: Session) -> dict[str, int]:
-    """Prompt name -> id of its newest version."""
-    rows = session.execute(
-        select(Prompt.name, func.max(PromptVersion.id))
-        .join(PromptVersion, PromptVersion.prompt_id == Prompt.id)
-        .group_by(Prompt.name)
+def version(prompt: Prompt, number: int) -> PromptVersion:
+    for each in prompt.versions:
+        if each.number == number:
+            return each
+    raise NotFound(
+        f"The prompt {prompt.name!r} has no version {number}; the newest is"
+        f" {prompt.versions[-1].number}."
     )
-    return {name: version_id for name, version_id in rows}
 
 
-def pick(document: dict[str, Any], newest: dict[str, int]) -> dict[str, Any]:
-    """Kind -> version id, for the prompts that a definition names."""
-    return {kind: newest.get(name) for kind, name in document["analysis"]["prompts"].items()}
+def labels(prompt: Prompt) -> dict[str, int]:
+    """Label -> number of the version that it stands at."""
+    return {each.label: each.version.number for each in prompt.labels}
+
+
+def move_label(
+    session: Session, clock: Clock, *, name: str, label: PromptLabel, number: int, actor: str
+) -> None:
+    """From the next execution on, the label means this version; also the way back."""
+    # The row is locked first, so that two who move the label at once are noted one by one.
+    session.execute(select(Prompt.id).where(Prompt.name == name).with_for_update())
+    prompt = get(session, name)
+    before = labels(prompt).get(label)
+    if before == number:
+        return
+    _place(session, clock, prompt.id, label, version(prompt, number).id, actor)
+    _note(session, clock, actor, f"prompt {name}", label, before, number)
+
+
+def take_label_off(session: Session, clock: Clock, *, name: str, label: str, actor: str) -> None:
+    """Strategies on trial go back to production. Raises `Conflict` for `production` itself."""
+    if label == PRODUCTION:
+        raise Conflict("A prompt always has a version in production. Move the label instead.")
+    prompt = get(session, name)
+    before = labels(prompt).get(label)
+    if before is None:
+        return
+    session.execute(
+        delete(PromptLabelRow).where(
+            PromptLabelRow.prompt_id == prompt.id, PromptLabelRow.label == label
+        )
+    )
+    _note(session, clock, actor, f"prompt {name}", label, before, None)
+
+
+def in_force(session: Session) -> InForce:
+    rows = session.execute(
+        select(Prompt.name, PromptLabelRow.label, PromptLabelRow.version_id).join(
+            Prompt, Prompt.id == PromptLabelRow.prompt_id
+        )
+    )
+    return {(name, label): version_id for name, label, version_id in rows}
+
+
+def pick(document: dict[str, Any], versions: InForce) -> dict[str, Any]:
+    """Kind -> version id, for the prompts and the label that a definition names."""
+    analysis = document["analysis"]
+    # Definitions from before there were labels do not name one.
+    label = analysis.get("prompt_label", PRODUCTION)
+    return {
+        kind: versions.get((name, label), versions.get((name, PRODUCTION)))
+        for kind, name in analysis["prompts"].items()
+    }
 
 
 def check_names(session: Session, names: dict[str, str]) -> None:
@@ -95,3 +175,38 @@ def check_names(session: Session, names: dict[str, str]) -> None:
             raise InvalidInput(
                 f"{field}: the prompt {name!r} is of kind {kinds[name]!r}.", field=field
             )
+
+
+def _place(
+    session: Session, clock: Clock, prompt_id: int, label: PromptLabel, version_id: int, actor: str
+) -> None:
+    session.merge(
+        PromptLabelRow(
+            prompt_id=prompt_id,
+            label=label,
+            version_id=version_id,
+            moved_at=clock.now(),
+            moved_by=actor,
+        )
+    )
+    session.flush()
+
+
+def _note(
+    session: Session,
+    clock: Clock,
+    actor: str,
+    subject: str,
+    label: str,
+    before: int | None,
+    after: int | None,
+) -> None:
+    audit.record(
+        session,
+        clock,
+        actor=actor,
+        action="prompt.label_moved",
+        subject=subject,
+        before={label: before},
+        after={label: after},
+    )

@@ -79,7 +79,8 @@ def update(
     definition = _checked(session, document)
     if definition.name != strategy.name:
         _refuse_name_in_use(session, definition.name)
-    if definition.model_dump(mode="json") == newest(strategy).definition:
+    # Not the stored texts: an older version may lack fields that have come since.
+    if definition == StrategyDefinition.stored(newest(strategy).definition):
         return newest(strategy)
     strategy.name = definition.name
     strategy.next_due_at = next_due(definition.schedule, clock.now())

@@ -1,6 +1,7 @@
 """What a strategy tells the steps beside rules, risk and schedule: charts, analysis, mode."""
 
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +27,9 @@ class ChartSettings(Settings):
     indicators: list[IndicatorSpec] = Field([], max_length=20)
 
 
+PromptLabel = Literal["production", "trial"]
+
+
 class PromptNames(Settings):
     """Which prompts to use; each execution keeps the version that was in force."""
 
@@ -45,3 +49,8 @@ class AnalysisSettings(Settings):
         True, description="When charts cannot be rendered, go on with numbers only."
     )
     prompts: PromptNames = PromptNames()
+    prompt_label: PromptLabel = Field(
+        "production",
+        description="Which version of each prompt runs; trial falls back to production where a"
+        " prompt has no trial version.",
+    )

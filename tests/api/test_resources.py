@@ -222,6 +222,24 @@ def test_a_gateway_that_is_away_is_said_so_with_503(api: Api, engine: Engine) ->
     assert error["code"] == "logged_out"
 
 
+def test_a_label_of_a_prompt_is_moved_and_taken_off(api: Api) -> None:
+    assert api.get("/prompts/chart")["labels"] == {"production": 1}
+    api.post("/prompts/chart/versions", {"template": "Second {{ symbol }}."}, expect=201)
+    assert api.get("/prompts/chart")["labels"] == {"production": 1}
+    assert api.put("/prompts/chart/labels/trial", {"version": 2})["labels"] == {
+        "production": 1,
+        "trial": 2,
+    }
+    assert api.put("/prompts/chart/labels/production", {"version": 2})["labels"]["production"] == 2
+    api.ask("DELETE", "/prompts/chart/labels/trial", expect=204)
+    assert api.get("/prompts/chart")["labels"] == {"production": 2}
+    api.refused("DELETE", "/prompts/chart/labels/production", 409)
+    error = api.refused("PUT", "/prompts/chart/labels/production", 404, json={"version": 9})
+    assert "the newest is 2" in error["message"]
+    api.refused("PUT", "/prompts/chart/labels/canary", 422, json={"version": 1})
+    api.refused("PUT", "/prompts/chart/labels/trial", 422, json={"version": 0})
+
+
 def test_prompts_are_listed_made_and_versioned(api: Api) -> None:
     assert {each["kind"] for each in api.get("/prompts")} == {"system", "chart", "view"}
     new = {"name": "my-chart", "kind": "chart", "template": "Judge {{ symbol }}."}

@@ -150,9 +150,9 @@ def test_every_save_of_a_prompt_is_a_version_and_the_same_text_adds_none(
             prompts.save(session, clock, name="chart", template=template, author="ann")
     with transaction() as session:
         texts = [version.template for version in prompts.get(session, "chart").versions]
-        newest = prompts.newest_versions(session)["chart"]
+        in_force = prompts.in_force(session)["chart", "production"]
         assert texts[1:] == ["Judge {{ symbol }}.", "Look at {{ symbol }}."]
-        assert prompts.get(session, "chart").versions[-1].id == newest
+        assert prompts.get(session, "chart").versions[0].id == in_force
 
 
 @pytest.mark.parametrize(
