@@ -2,12 +2,9 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import plotly
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from fastapi.staticfiles import StaticFiles
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
@@ -22,9 +19,8 @@ from backend.executions.tools import live_tools
 from backend.market import api as market_api
 from backend.strategies import api as strategies_api
 from backend.strategies import prompts
-from backend.web import errors
+from backend.web import assets, errors, patterns
 from backend.web.middleware import Guard
-from backend.web.rendering import FRONTEND
 from backend.workflow.steps import Tools
 
 
@@ -58,15 +54,13 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().web_allowed_hosts)
     for router in (strategies_api.router, executions_api.router, market_api.router):
         app.include_router(router, responses=errors.DOCUMENTED)
-    app.include_router(list_pages.router)
-    app.include_router(pages.router)
+    for pages_of in (list_pages, pages, patterns):
+        app.include_router(pages_of.router)
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     app.add_api_route("/", first_page, include_in_schema=False)
-    plotly_js = Path(plotly.__file__).parent / "package_data"
-    app.mount("/static/plotly", StaticFiles(directory=plotly_js))
-    app.mount("/static", StaticFiles(directory=FRONTEND / "static"))
+    assets.mount(app)
     return app
 
 

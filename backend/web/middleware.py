@@ -6,11 +6,12 @@ import time
 from typing import Any
 
 import structlog
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.logging import get_logger
+from backend.web.flash import COOKIE
 
 logger = get_logger(__name__)
 
@@ -41,10 +42,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                _add_headers(scope, message, request_id)
                 _log(scope, message["status"], begun)
             await send(message)
 
@@ -62,6 +60,22 @@ class Guard:
             return await receive()
 
         await self.app(scope, replay, send_with_headers)
+
+
+def _add_headers(scope: Scope, message: Message, request_id: str) -> None:
+    headers = MutableHeaders(scope=message)
+    headers["X-Request-Id"] = request_id
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    if message["status"] < 300 and _is_page_with_flash(scope):
+        headers.append("Set-Cookie", f"{COOKIE}=; Max-Age=0; Path=/; HttpOnly")
+
+
+def _is_page_with_flash(scope: Scope) -> bool:
+    """Whether a page shows what the one before had to say; fetches of its parts do not."""
+    headers = Headers(scope=scope)
+    asks_for_page = headers.get("sec-fetch-mode", "navigate") == "navigate"
+    return asks_for_page and f"{COOKIE}=" in headers.get("cookie", "")
 
 
 class _Refused(Exception):

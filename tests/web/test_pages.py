@@ -253,9 +253,9 @@ def test_an_error_is_a_page_with_a_sentence_and_a_way_back(
 def test_what_pages_need_comes_from_this_server_alone(http: TestClient, engine: Engine) -> None:
     execution, _ = engine.run()
     html = page(http, f"/executions/{execution.id}")
-    sources = re.findall(r'(?:src|href)="([^"]+)"', html)
+    sources = re.findall(r'(?:src|data-figure)="([^"]+)"|<link[^>]* href="([^"]+)"', html)
     assert sources
-    for source in sources:
+    for source in map("".join, sources):
         assert source.startswith("/"), source
         response = http.get(source)
         assert response.status_code in (200, 307), source

@@ -1,0 +1,71 @@
+// Draws each stored figure once it comes into view, in the page's colours and width, and shows the
+// picture that the model saw instead on demand. Plotly is heavy: only pages with charts load it.
+(() => {
+  // custom properties keep their light-dark() text; only a real property resolves it
+  function colour(name) {
+    const probe = document.createElement("span");
+    probe.className = `text-${name}`;
+    document.body.append(probe);
+    const found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
+  }
+
+  function inPageColours(layout) {
+    const dark = getComputedStyle(document.documentElement).colorScheme.includes("dark")
+      && (document.documentElement.dataset.theme === "dark"
+        || (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches));
+    if (!dark) return layout;
+    const ink = colour("ink");
+    const changed = structuredClone(layout);
+    changed.paper_bgcolor = changed.plot_bgcolor = "rgba(0,0,0,0)";
+    changed.font = { ...changed.font, color: ink };
+    for (const name of Object.keys(changed).filter((key) => /^[xy]axis\d*$/.test(key))) {
+      changed[name] = { ...changed[name], gridcolor: "rgba(140,155,180,.18)", linecolor: "rgba(140,155,180,.3)" };
+      changed[name].tickfont = { ...changed[name].tickfont, color: ink };
+    }
+    changed.annotations = (changed.annotations ?? []).map((note) => (
+      note.bgcolor ? note : { ...note, font: { ...note.font, color: ink } }));
+    return changed;
+  }
+
+  async function draw(place) {
+    place.dataset.drawn = "";
+    try {
+      const answer = await fetch(place.dataset.figure);
+      if (!answer.ok) throw new Error(`the figure cannot be read (${answer.status})`);
+      const figure = await answer.json();
+      const height = figure.layout.height ?? 480;
+      const layout = { ...inPageColours(figure.layout), autosize: true };
+      delete layout.width;
+      layout.height = Math.min(height, Math.max(360, place.clientWidth * 0.9));
+      place.querySelector("[data-chart-wait]")?.remove();
+      await Plotly.react(place, figure.data, layout, { responsive: true, displayModeBar: false });
+    } catch (error) {
+      place.textContent = `The chart could not be drawn: ${error.message}. Reload the page to try again.`;
+      place.classList.add("p-4", "text-bad");
+    }
+  }
+
+  const seen = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting && target.dataset.drawn === undefined) draw(target);
+    }
+  }, { rootMargin: "200px" });
+  const watch = (root) => root.querySelectorAll("[data-figure]").forEach((place) => seen.observe(place));
+  watch(document);
+  document.addEventListener("glassbox:swapped", (event) => watch(event.target));
+  document.addEventListener("glassbox:theme", () => document.querySelectorAll("[data-figure][data-drawn]").forEach(draw));
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-chart-show]");
+    if (!button) return;
+    const frame = button.closest("[data-chart]");
+    const asPicture = button.dataset.chartShow === "png";
+    const picture = frame.querySelector("[data-png]");
+    picture.src = picture.dataset.png;
+    picture.hidden = !asPicture;
+    frame.querySelector("[data-figure]").hidden = asPicture;
+    for (const each of frame.querySelectorAll("[data-chart-show]")) each.setAttribute("aria-pressed", String(each === button));
+  });
+})();
