@@ -34,9 +34,9 @@ class Standing:
 
     @property
     def colour(self) -> str:
-        """One of the page's semantic colours; the one of LIVE is no other label's."""
-        colours = {"SIMULATED": "info", "PAPER": "good", "LIVE": "bad"}
-        return "warn" if self.is_stale else colours.get(self.label, "warn")
+        """The banner's look; the one of LIVE is no other label's."""
+        colours = {"SIMULATED": "simulated", "PAPER": "paper", "LIVE": "live"}
+        return "away" if self.is_stale else colours.get(self.label, "away")
 
     @property
     def sentence(self) -> str:
