@@ -70,7 +70,7 @@ def test_a_time_in_which_nobody_looked_stays_a_gap(engine: Engine) -> None:
     stale = standing(engine)
     assert stale is not None
     assert stale.is_stale
-    assert stale.colour == "warn"
+    assert stale.colour == "away"
     assert "worker" in stale.sentence
     assert not observe(engine).is_stale
     first, second = rows(engine)
@@ -87,12 +87,12 @@ def test_states_are_forgotten_after_a_quarter(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("changes", "label", "colour"),
     [
-        ({}, "PAPER", "good"),
-        ({"is_paper": False}, "LIVE", "bad"),
-        ({"is_paper": None, "account": None}, "ACCOUNT UNKNOWN", "warn"),
-        ({"is_simulated": True}, "SIMULATED", "info"),
-        ({"status": "competing", "is_simulated": True}, "NOT CONNECTED", "warn"),
-        ({"is_paper": False, "is_stale": True}, "LIVE", "warn"),
+        ({}, "PAPER", "paper"),
+        ({"is_paper": False}, "LIVE", "live"),
+        ({"is_paper": None, "account": None}, "ACCOUNT UNKNOWN", "away"),
+        ({"is_simulated": True}, "SIMULATED", "simulated"),
+        ({"status": "competing", "is_simulated": True}, "NOT CONNECTED", "away"),
+        ({"is_paper": False, "is_stale": True}, "LIVE", "away"),
     ],
 )
 def test_the_account_is_what_the_gateway_reports(
