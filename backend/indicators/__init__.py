@@ -5,7 +5,14 @@ TA-Lib's other functions are registered under their own names, so that `cci_20` 
 """
 
 from backend.core.registry import import_siblings
-from backend.indicators.base import Indicator, IndicatorSpec, indicators, parse
+from backend.indicators.base import (
+    Indicator,
+    IndicatorSpec,
+    indicators,
+    parse,
+    read_spelling,
+    spell,
+)
 from backend.indicators.compute import DrawnSeries, compute, describe, series_names, warm_up
 
 import_siblings(__name__, __path__)
@@ -22,6 +29,8 @@ __all__ = [
     "describe",
     "indicators",
     "parse",
+    "read_spelling",
     "series_names",
+    "spell",
     "warm_up",
 ]

@@ -20,6 +20,7 @@ indicators.register("adx")(
     Indicator(
         name="adx",
         title="ADX",
+        description="Average directional index: how strong a trend is; above 25 there is one.",
         parameters={"period": 14},
         outputs=("adx",),
         is_overlay=False,

@@ -20,6 +20,7 @@ indicators.register("atr")(
     Indicator(
         name="atr",
         title="ATR",
+        description="Average true range: how far the price moves in a bar, in its currency.",
         parameters={"period": 14},
         outputs=("atr",),
         is_overlay=False,

@@ -29,6 +29,8 @@ class Indicator:
 
     name: str
     title: str
+    description: str
+    """What it measures, for the page where one chooses."""
     parameters: Mapping[str, Number]
     outputs: tuple[str, ...]
     is_overlay: bool
@@ -74,6 +76,31 @@ class IndicatorSpec(BaseModel):
             raise PydanticCustomError(
                 "indicator", "{message}", {"message": error.message, "field": error.field}
             ) from error
+
+
+def spell(spec: IndicatorSpec) -> str:
+    """
+    The shortest text that `parse` reads as this spec: `sma_20`, `bollinger_20_2.5`.
+
+    A label of its own stands in front: `fast = sma_20`; `read_spelling` reads that as well.
+    """
+    own = spelling.texts(spec.name, spec.parameters.values())
+    for text in own:
+        if parse(text) == spec:
+            return text
+    return f"{spec.label} = {own[-1]}"
+
+
+def read_spelling(text: str) -> str | dict[str, Any]:
+    """What `spell` wrote, as a document that a strategy may hold; wrong texts stay as they are."""
+    label, separator, written = (part.strip() for part in text.partition("="))
+    if not separator:
+        return label
+    try:
+        spec = parse(written)
+    except InvalidInput:
+        return written
+    return {"name": spec.name, "parameters": spec.parameters, "label": label}
 
 
 def parse(given: str | dict[str, Any] | IndicatorSpec) -> IndicatorSpec:

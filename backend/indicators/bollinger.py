@@ -21,6 +21,7 @@ indicators.register("bollinger")(
     Indicator(
         name="bollinger",
         title="Bollinger",
+        description="A band of standard deviations around a moving average.",
         parameters={"period": 20, "deviations": 2.0},
         outputs=("middle", "upper", "lower"),
         is_overlay=True,

@@ -20,6 +20,7 @@ indicators.register("ema")(
     Indicator(
         name="ema",
         title="EMA",
+        description="Exponential moving average: a mean in which recent closes count more.",
         parameters={"period": 20},
         outputs=("ema",),
         is_overlay=True,

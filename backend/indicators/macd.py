@@ -29,6 +29,7 @@ indicators.register("macd")(
     Indicator(
         name="macd",
         title="MACD",
+        description="Distance of two exponential averages, with its own average as signal.",
         parameters={"fast": 12, "slow": 26, "signal": 9},
         outputs=("macd", "signal", "histogram"),
         is_overlay=False,

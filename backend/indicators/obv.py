@@ -20,6 +20,7 @@ indicators.register("obv")(
     Indicator(
         name="obv",
         title="OBV",
+        description="On-balance volume: volume added on up bars, taken off on down bars.",
         parameters={},
         outputs=("obv",),
         is_overlay=False,

@@ -20,6 +20,7 @@ indicators.register("rsi")(
     Indicator(
         name="rsi",
         title="RSI",
+        description="Relative strength, 0 to 100; many call 70 overbought and 30 oversold.",
         parameters={"period": 14},
         outputs=("rsi",),
         is_overlay=False,

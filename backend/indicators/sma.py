@@ -20,6 +20,7 @@ indicators.register("sma")(
     Indicator(
         name="sma",
         title="SMA",
+        description="Simple moving average: the mean of the last closes.",
         parameters={"period": 20},
         outputs=("sma",),
         is_overlay=True,

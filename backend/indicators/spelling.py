@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from backend.core.errors import InvalidInput, UnknownName, did_you_mean
@@ -48,6 +49,16 @@ def complete(given: Any, registry: "Registry[Indicator]") -> dict[str, Any]:
         "parameters": whole,
         "label": _checked_label(label or _label(indicator, parameters)),
     }
+
+
+def texts(name: str, values: "Iterable[Number]") -> list[str]:
+    """The name with none, one, two, ... of its numbers behind it."""
+    found = [name]
+    for value in values:
+        # Plain digits: 1e-05 is no number of this language.
+        number = f"{Decimal(repr(value)):f}"
+        found.append(f"{found[-1]}_{number.removesuffix('.0')}")
+    return found
 
 
 def _split(text: str) -> tuple[str, list[str]]:

@@ -24,6 +24,7 @@ indicators.register("stochastic")(
     Indicator(
         name="stochastic",
         title="Stochastic",
+        description="Where the close lies in the range of the last bars, 0 to 100.",
         parameters={"k": 14, "smooth": 3, "d": 3},
         outputs=("k", "d"),
         is_overlay=False,

@@ -59,6 +59,7 @@ indicators.register("supertrend")(
     Indicator(
         name="supertrend",
         title="SuperTrend",
+        description="A trailing line of average true ranges that flips with the trend.",
         parameters={"period": 10, "multiplier": 3.0},
         outputs=("supertrend", "direction"),
         is_overlay=True,

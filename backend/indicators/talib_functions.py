@@ -58,6 +58,7 @@ def _indicator(function: str, info: Mapping[str, Any], inputs: tuple[str, ...]) 
     return Indicator(
         name=name,
         title=function,
+        description=f"{info['display_name']}.",
         parameters=dict(info["parameters"]),
         outputs=outputs,
         is_overlay="Output scale same as input" in info["function_flags"],

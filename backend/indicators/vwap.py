@@ -60,6 +60,7 @@ indicators.register("vwap")(
     Indicator(
         name="vwap",
         title="VWAP",
+        description="Volume-weighted average price of the last bars.",
         parameters={"period": 20},
         outputs=("vwap",),
         is_overlay=True,

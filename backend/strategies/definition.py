@@ -1,21 +1,19 @@
 """What a strategy says: one document, written by people, checked before it is saved."""
 
 import json
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from backend.core.errors import InvalidInput
 from backend.exchange.quality import QualityLimits
-from backend.indicators import series_names
+from backend.strategies.fields import walk
+from backend.strategies.problems import Problem, of_rules, of_shape, refusal, rule_names
 from backend.strategies.schedule import Schedule
 from backend.trading.limits import RiskSettings
 from backend.trading.plan import OrderSettings
 from backend.trading.signal import SignalSettings
 from backend.workflow.settings import AnalysisSettings, ChartSettings, Mode
-
-PRICE_NAMES = ("open", "high", "low", "close", "volume")
 
 
 class StrategyDefinition(BaseModel):
@@ -76,12 +74,9 @@ class StrategyDefinition(BaseModel):
     @classmethod
     def checked(cls, document: Any) -> Self:
         """Raises `InvalidInput` for anything that could not run."""
-        try:
-            definition = cls.model_validate(document)
-        except ValidationError as error:
-            raise kind_error(error) from None
-        definition._check_rules()
-        return definition
+        if found := problems(document):
+            raise refusal(found)
+        return cls.model_validate(document)
 
     @classmethod
     def stored(cls, document: dict[str, Any]) -> Self:
@@ -89,20 +84,16 @@ class StrategyDefinition(BaseModel):
 
     def rule_names(self) -> list[str]:
         """Every name that a rule of this strategy may use."""
-        names = [*PRICE_NAMES, *series_names(self.charts[0].indicators)]
-        for chart in self.charts:
-            series = [*PRICE_NAMES, *series_names(chart.indicators)]
-            names += [f"{name}@{chart.timeframe.value}" for name in series]
-        return names
+        return rule_names(self.charts)
 
-    def _check_rules(self) -> None:
-        try:
-            self.signal.rules(self.rule_names())
-        except InvalidInput as error:
-            field = f"signal.{error.field}" if error.field else "signal"
-            raise InvalidInput(
-                f"{field}: {error.message}", code="invalid_rule", field=field
-            ) from None
+
+def problems(document: Any) -> list[Problem]:
+    """Everything that keeps a document from running; empty for a good one."""
+    try:
+        StrategyDefinition.model_validate(document)
+    except ValidationError as error:
+        return [*of_shape(error, _paths()), *of_rules(document)]
+    return list(of_rules(document))
 
 
 def checked_schedule(document: Any) -> Schedule:
@@ -110,7 +101,7 @@ def checked_schedule(document: Any) -> Schedule:
     try:
         return Schedule.model_validate(document)
     except ValidationError as error:
-        raise kind_error(error) from None
+        raise refusal(of_shape(error, Schedule.model_fields)) from None
 
 
 def schedule_of(document: dict[str, Any]) -> Schedule:
@@ -123,11 +114,9 @@ def _schedule(text: str) -> Schedule:
     return Schedule.model_validate_json(text)
 
 
-def kind_error(error: ValidationError) -> InvalidInput:
-    """Pydantic's first complaint as a sentence that names the field."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    message = first["msg"].removeprefix("Value error, ").rstrip(".")
-    more = error.error_count() - 1
-    rest = f" (and {more} more)" if more else ""
-    return InvalidInput(f"{field or 'strategy'}: {message}.{rest}", field=field or None)
+@cache
+def _paths() -> frozenset[str]:
+    """Every path of a document, those of its parts included."""
+    leaves = [field.path for field in walk(StrategyDefinition)]
+    whole = [leaf.rpartition(".")[0] for leaf in leaves if "." in leaf]
+    return frozenset([*leaves, *whole, "signal.stop.kind", "signal.targets.kind"])

@@ -14,8 +14,9 @@ from sqlalchemy.orm import Session, selectinload
 from backend.analysis import prompts as templates
 from backend.analysis.prompt_variables import PromptKind
 from backend.core.clock import Clock
-from backend.core.errors import Conflict, InvalidInput, NotFound, did_you_mean
+from backend.core.errors import Conflict, NotFound, did_you_mean
 from backend.strategies.models import Prompt, PromptLabelRow, PromptVersion
+from backend.strategies.problems import Problem
 from backend.web import audit
 from backend.workflow.settings import PromptLabel
 
@@ -163,18 +164,19 @@ def pick(document: dict[str, Any], versions: InForce) -> dict[str, Any]:
     }
 
 
-def check_names(session: Session, names: dict[str, str]) -> None:
-    """Raises `InvalidInput` for a prompt that does not exist or is of another kind."""
+def problems(session: Session, names: dict[Any, Any]) -> list[Problem]:
+    """What is wrong with the prompts that a definition names: there are none, or of other kinds."""
     kinds = {name: kind for name, kind in session.execute(select(Prompt.name, Prompt.kind))}
+    found = []
     for kind, name in names.items():
         field = f"analysis.prompts.{kind}"
-        if name not in kinds:
+        if isinstance(name, str) and name not in kinds:
             hint = did_you_mean(name, kinds)
-            raise InvalidInput(f"{field}: no prompt is named {name!r}.{hint}", field=field)
-        if kinds[name] != kind:
-            raise InvalidInput(
-                f"{field}: the prompt {name!r} is of kind {kinds[name]!r}.", field=field
-            )
+            found.append(Problem(field=field, message=f"No prompt is named {name!r}.{hint}"))
+        elif isinstance(name, str) and kinds[name] != kind:
+            message = f"The prompt {name!r} is of kind {kinds[name]!r}."
+            found.append(Problem(field=field, message=message))
+    return found
 
 
 def _place(

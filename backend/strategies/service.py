@@ -1,5 +1,7 @@
 """Saving and finding strategies; every save of a changed definition is a new version."""
 
+import itertools
+import re
 from typing import Any
 
 from sqlalchemy import select
@@ -7,10 +9,21 @@ from sqlalchemy.orm import Session, selectinload
 
 from backend.core.clock import Clock
 from backend.core.errors import Conflict, NotFound, did_you_mean
+from backend.strategies import definition as definitions
 from backend.strategies import prompts
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import Strategy, StrategyVersion
+from backend.strategies.problems import Problem, refusal
 from backend.strategies.schedule import next_due
+
+LONGEST_STEM = 90
+"""Characters of a name before its number, so that the whole stays a valid name."""
+
+
+class NewerVersion(Conflict):
+    """Somebody saved a version after the one that a change was made on."""
+
+    code = "newer_version"
 
 
 def list_all(session: Session) -> list[Strategy]:
@@ -55,7 +68,6 @@ def create(
 ) -> Strategy:
     """Raises `InvalidInput` for a definition that could not run, `Conflict` for a name in use."""
     definition = _checked(session, document)
-    _refuse_name_in_use(session, definition.name)
     now = clock.now()
     strategy = Strategy(
         name=definition.name,
@@ -73,12 +85,22 @@ def create(
 
 
 def update(
-    session: Session, clock: Clock, strategy: Strategy, *, document: Any, author: str
+    session: Session,
+    clock: Clock,
+    strategy: Strategy,
+    *,
+    document: Any,
+    author: str,
+    based_on: int | None = None,
 ) -> StrategyVersion:
-    """Save a new version and run it from now on; an unchanged definition adds none."""
-    definition = _checked(session, document)
-    if definition.name != strategy.name:
-        _refuse_name_in_use(session, definition.name)
+    """
+    Save a new version and run it from now on; an unchanged definition adds none.
+
+    `based_on` is the number of the version that was changed: raises `NewerVersion` when it is not
+    the newest any more. Without it the newest is replaced, whatever it is.
+    """
+    _refuse_newer(session, strategy, based_on)
+    definition = _checked(session, document, strategy)
     # Not the stored texts: an older version may lack fields that have come since.
     if definition == StrategyDefinition.stored(newest(strategy).definition):
         return newest(strategy)
@@ -88,6 +110,38 @@ def update(
     added = _add_version(strategy, definition, clock, author)
     session.flush()
     return added
+
+
+def restore(
+    session: Session, clock: Clock, strategy: Strategy, *, number: int, author: str
+) -> StrategyVersion:
+    """
+    Save an earlier version once more, as the newest; the name stays what it is now.
+
+    Raises `InvalidInput` where what was allowed then is not allowed any more.
+    """
+    document = {**version(strategy, number).definition, "name": strategy.name}
+    return update(session, clock, strategy, document=document, author=author)
+
+
+def duplicate(session: Session, clock: Clock, strategy: Strategy, *, author: str) -> Strategy:
+    """A new strategy of the same words, switched off, under the next free name."""
+    document = {**newest(strategy).definition, "name": free_name(session, strategy.name)}
+    return create(session, clock, document=document, author=author)
+
+
+def free_name(session: Session, name: str) -> str:
+    """The name itself where no strategy has it, else `NAME 2`, `NAME 3`, ..."""
+    stem = re.sub(r" \d+$", "", name)[:LONGEST_STEM]
+    taken = set(
+        session.scalars(
+            select(Strategy.name).where(
+                Strategy.archived_at.is_(None), Strategy.name.startswith(stem, autoescape=True)
+            )
+        )
+    )
+    candidates = (f"{stem} {number}" for number in itertools.count(2))
+    return name if name not in taken else next(each for each in candidates if each not in taken)
 
 
 def enable(clock: Clock, strategy: Strategy, *, is_enabled: bool) -> None:
@@ -105,16 +159,52 @@ def archive(clock: Clock, strategy: Strategy) -> None:
     strategy.next_due_at = None
 
 
-def _checked(session: Session, document: Any) -> StrategyDefinition:
-    definition = StrategyDefinition.checked(document)
-    prompts.check_names(session, definition.analysis.prompts.model_dump())
-    return definition
+def problems(session: Session, document: Any, strategy: Strategy | None = None) -> list[Problem]:
+    """Everything that keeps a document from being saved, as `strategy` or as a new one."""
+    found = definitions.problems(document)
+    if not isinstance(document, dict):
+        return found
+    analysis = document.get("analysis")
+    named = analysis.get("prompts") if isinstance(analysis, dict) else None
+    if isinstance(named, dict):
+        found += prompts.problems(session, named)
+    name = document.get("name")
+    is_sound = isinstance(name, str) and all(each.field != "name" for each in found)
+    if is_sound and _is_taken(session, str(name), strategy):
+        sentence = f"A strategy is already named {name!r}. Choose another name."
+        found.append(Problem(field="name", message=sentence, code="name_in_use"))
+    return found
 
 
-def _refuse_name_in_use(session: Session, name: str) -> None:
-    taken = select(Strategy.id).where(Strategy.name == name, Strategy.archived_at.is_(None))
-    if session.scalar(taken) is not None:
-        raise Conflict(f"A strategy is already named {name!r}. Choose another name.", field="name")
+def _checked(
+    session: Session, document: Any, strategy: Strategy | None = None
+) -> StrategyDefinition:
+    found = problems(session, document, strategy)
+    if [each.code for each in found] == ["name_in_use"]:
+        raise Conflict(found[0].message, field="name")
+    if found:
+        raise refusal(found)
+    return StrategyDefinition.stored(document)
+
+
+def _is_taken(session: Session, name: str, strategy: Strategy | None) -> bool:
+    taken = session.scalar(
+        select(Strategy.id).where(Strategy.name == name, Strategy.archived_at.is_(None))
+    )
+    return taken is not None and (strategy is None or taken != strategy.id)
+
+
+def _refuse_newer(session: Session, strategy: Strategy, based_on: int | None) -> None:
+    """Holds the strategy's row until the end, so that of two who save at once one comes second."""
+    number = session.scalar(
+        select(Strategy.version_number).where(Strategy.id == strategy.id).with_for_update()
+    )
+    if based_on is not None and number != based_on:
+        raise NewerVersion(
+            f"Version {number} was saved while you worked on version {based_on}. Compare the two,"
+            " then save yours on top of it or start from it.",
+            field="based_on",
+        )
 
 
 def _add_version(

@@ -76,7 +76,7 @@ class Output(StepData):
 @step("analyze_charts", input=Input, output=Output)
 def analyze_charts(input: Input, tools: Tools) -> Output:
     """One structured opinion per timeframe; one that fails ends the execution."""
-    facts = {chart.timeframe: _facts(chart, input, tools) for chart in input.chart_settings}
+    facts = {chart.timeframe: chart_facts(chart, input, tools) for chart in input.chart_settings}
     kept = {
         tf: tools.keep_json(f"facts_{tf}.json", each.model_dump(mode="json"))
         for tf, each in facts.items()
@@ -87,7 +87,7 @@ def analyze_charts(input: Input, tools: Tools) -> Output:
     opinions: list[ChartOpinion] = []
     conversations: list[Conversation] = []
     for timeframe, each in facts.items():
-        request = _request(each, timeframe, input, tools)
+        request = question(each, timeframe, input, tools)
         answer = tools.analyst.analyze(request)
         prompt = input.prompts["chart"]
         conversations.append(converse(request, answer, prompt, tools, timeframe=timeframe))
@@ -151,7 +151,7 @@ def refuse_without_opinion(answer: Answer, found: StepData) -> None:
         raise Ends(Outcome.FAILED, answer.reason_code or "no_opinion", sentence, found=found)
 
 
-def _facts(chart: ChartSettings, input: Input, tools: Tools) -> ChartFacts:
+def chart_facts(chart: ChartSettings, input: Input, tools: Tools) -> ChartFacts:
     document = tools.load_json(input.series[chart.timeframe])
     series = {name: as_array(values) for name, values in document["series"].items()}
     is_primary = chart is input.chart_settings[0]
@@ -177,7 +177,7 @@ def _rule_sentences(input: Input) -> list[str]:
     ]
 
 
-def _request(facts: ChartFacts, timeframe: Timeframe, input: Input, tools: Tools) -> Request:
+def question(facts: ChartFacts, timeframe: Timeframe, input: Input, tools: Tools) -> Request:
     settings, png = input.analysis_settings, input.charts[timeframe].png
     is_shown = settings.send_charts and png is not None and not tools.analyst.is_rule_based
     images = (tools.storage.get(png.sha256),) if png is not None and is_shown else ()

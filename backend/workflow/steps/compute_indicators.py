@@ -53,7 +53,7 @@ def compute_indicators(input: Input, tools: Tools) -> Output:
         for chart in input.chart_settings
     }
     primary = input.chart_settings[0].timeframe
-    names = _names_for_rules(primary, bars, series, input.contract.calendar)
+    names = names_for_rules(primary, bars, series, input.contract.calendar)
     long_rule, short_rule = input.signal_settings.rules(names)
     return Output(
         series={
@@ -67,7 +67,7 @@ def compute_indicators(input: Input, tools: Tools) -> Output:
     )
 
 
-def _names_for_rules(
+def names_for_rules(
     primary: Timeframe,
     bars: Mapping[Timeframe, Bars],
     series: Mapping[Timeframe, SeriesByName],
