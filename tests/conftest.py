@@ -16,7 +16,11 @@ from backend.core.settings import settings
 from backend.embedded.postgres import PostgresServer
 from backend.embedded.redis import RedisServer
 
-pytest_plugins = ["tests.support.live_engine", "tests.support.web_client"]
+pytest_plugins = [
+    "tests.support.live_engine",
+    "tests.support.site",
+    "tests.support.web_client",
+]
 
 ROOT = Path(__file__).parents[1]
 
