@@ -1,6 +1,6 @@
 """Jinja templates with what all pages share: the request's context, filters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from backend.web.assets import FRONTEND, static
 from backend.web.comparing import compare_lines
 from backend.web.flash import flashed
+from backend.web.json_tree import json_tree
 
 _STYLES = {"full": "%Y-%m-%d %H:%M:%S %Z", "date": "%Y-%m-%d", "time": "%H:%M %Z"}
 _csrf: ContextVar[str] = ContextVar("csrf", default="")
@@ -114,10 +115,6 @@ def _polylines(values: Sequence[float | None], width: float, height: float) -> l
     return [" ".join(points) for points in runs if points]
 
 
-def _enumerated(values: Iterable[Any]) -> list[tuple[int, Any]]:
-    return list(enumerate(values))
-
-
 templates.env.filters |= {
     "moment": _moment,
     "iso": _iso,
@@ -128,8 +125,8 @@ templates.env.filters |= {
     "percent": _percent,
     "pretty_json": _pretty_json,
     "json_for_script": _json_for_script,
+    "json_tree": json_tree,
     "polylines": _polylines,
-    "enumerated": _enumerated,
     "compare_lines": compare_lines,
 }
 templates.env.globals |= {"static": static, "csrf_of_request": _csrf.get}

@@ -44,6 +44,19 @@ def test_json_in_a_script_element_cannot_end_it() -> None:
     assert ">" not in text
 
 
+def test_a_json_tree_names_each_rows_path_and_escapes_all() -> None:
+    html = FILTERS["json_tree"]({"signal": {"targets": [1.5, None]}, "<b>": "<i>", "on": True})
+    assert 'data-json-path="signal.targets[1]"' in html
+    assert "&lt;i&gt;" in html
+    assert "&lt;b&gt;" in html
+    assert "<i>" not in html
+    assert html.count("<details") == html.count("</details>") == 3
+
+
+def test_a_long_list_starts_folded() -> None:
+    assert "<details open" not in FILTERS["json_tree"](list(range(21)))
+
+
 def test_a_line_is_broken_where_a_value_is_missing() -> None:
     assert FILTERS["polylines"]([1, 2, None, 3], 30, 10) == ["0.0,8.0 10.0,5.0", "30.0,2.0"]
     assert FILTERS["polylines"]([None], 30, 10) == []
