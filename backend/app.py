@@ -19,8 +19,9 @@ from backend.executions.tools import live_tools
 from backend.market import api as market_api
 from backend.strategies import api as strategies_api
 from backend.strategies import prompts
-from backend.web import assets, errors, patterns
+from backend.web import assets, errors, patterns, sign_in, signing
 from backend.web.middleware import Guard
+from backend.web.signed_in import SIGNED_IN
 from backend.workflow.steps import Tools
 
 
@@ -30,6 +31,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         logging.configure("web")
+        signing.secret()  # refuse to start rather than to sign in nobody
         tools = make_tools()
         with transaction() as session:
             prompts.add_defaults(session, tools.clock)
@@ -54,12 +56,13 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().web_allowed_hosts)
     for router in (strategies_api.router, executions_api.router, market_api.router):
         app.include_router(router, responses=errors.DOCUMENTED)
+    app.include_router(sign_in.router)
     for pages_of in (list_pages, pages, patterns):
-        app.include_router(pages_of.router)
+        app.include_router(pages_of.router, dependencies=SIGNED_IN)
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
-    app.add_api_route("/", first_page, include_in_schema=False)
+    app.add_api_route("/", first_page, include_in_schema=False, dependencies=SIGNED_IN)
     assets.mount(app)
     return app
 

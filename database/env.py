@@ -5,11 +5,6 @@ from typing import Any
 from alembic import context
 from sqlalchemy import text
 
-import backend.executions.models
-import backend.market.models
-import backend.strategies.models
-import backend.web.audit
-import backend.web.keys  # noqa: F401  (each import adds its tables to the metadata)
 from backend.core.database import Model, engine
 
 # Any number; two processes that migrate at once meet on it.

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -45,8 +46,15 @@ def main() -> None:
         page.write_text(PAGE.format(code=_to_html(prompt + said)))
         lines = len(said.splitlines()) + 1
         _photograph(page.as_uri(), "terminal", width=900, height=44 + round(lines * 20.3))
-    url = f"{document['urls']['web']}/executions/{found[1]}"
-    _photograph(url, "lineage", width=1120, height=1180)
+    _photograph(_signed_in_at(f"/executions/{found[1]}"), "lineage", width=1120, height=1180)
+
+
+def _signed_in_at(path: str) -> str:
+    """The address of a link that signs in by itself and goes on to the path."""
+    done = subprocess.run(
+        ["./glassbox", "link"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    return f"{done.stdout.strip()}&next={quote(path, safe='')}"
 
 
 def _say(command: list[str]) -> str:

@@ -17,9 +17,10 @@ from backend.embedded.postgres import PostgresServer
 from backend.embedded.redis import RedisServer
 
 pytest_plugins = [
+    # In the order in which they import each other.
     "tests.support.live_engine",
-    "tests.support.site",
     "tests.support.web_client",
+    "tests.support.site",
 ]
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A `GLASSBOX_HOME` of this test process, and no `.env` of a developer's."""
     folder = tmp_path_factory.mktemp("home")
     os.environ["GLASSBOX_HOME"] = str(folder)
+    os.environ["WEB_SECRET"] = "a secret for tests, of 32 characters and more"
     os.chdir(folder)
     forget_connections()
     return folder

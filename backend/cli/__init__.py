@@ -24,6 +24,8 @@ COMMANDS = {
     "executions": "backend.cli.executions:executions",
     "lineage": "backend.cli.lineage:lineage",
     "verify": "backend.cli.verify:verify",
+    "link": "backend.cli.link:link",
+    "password": "backend.cli.password:password",
     "api-key": "backend.cli.api_key:app",
     "gateway": "backend.cli.gateway:gateway",
     "test": "backend.cli.tests:test",
@@ -38,7 +40,7 @@ PASSES_ARGUMENTS_ON = {"test", "bench"}
 STANDS_ALONE = {"up", "attend", "gateway", "test"}
 """Commands that must not be led to the running stack's database."""
 
-NEEDS_DATABASE = {"run", "executions", "lineage", "verify", "api-key"}
+NEEDS_DATABASE = {"run", "executions", "lineage", "verify", "link", "password", "api-key"}
 
 
 class _LazyGroup(typer.core.TyperGroup):

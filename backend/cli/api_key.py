@@ -25,5 +25,7 @@ def create(
     """Make a key and print it, for the only time."""
     scopes = scope or [Scope.READ, Scope.OPERATE]
     with transaction() as session:
-        key = keys.create(session, SystemClock(), name=name, scopes=[str(s) for s in scopes])
+        key = keys.create(
+            session, SystemClock(), name=name, scopes=[str(s) for s in scopes], author="cli"
+        )
     typer.echo(key)

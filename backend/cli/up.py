@@ -113,6 +113,7 @@ def _say_that_it_runs(console: Console, file: StackFile) -> None:
         return
     console.print(
         f"Glassbox runs already: {document['urls']['web']}\n"
+        "Sign in by a link from: glassbox link\n"
         "See it with: glassbox status, glassbox logs -f; stop it with: glassbox down"
     )
 
@@ -217,17 +218,23 @@ def _run_example(console: Console) -> None:
 
 
 def _show_urls(console: Console, file: StackFile) -> None:
+    # Here and not above: they need the database's tables, which `glassbox down` does not.
+    from backend.cli.link import new_token
+    from backend.web import links
+
     document = file.read()
     if document is None:
         raise OutsideError(f"The supervisor ended; see {file.log_of('supervisor')}.")
     urls = document["urls"]
     lines = [
         f"\nGlassbox runs: [bold]{urls['web']}[/]",
+        f"Sign in by:    [bold]{links.address(new_token())}[/]",
+        "               It works once, for an hour. Another one: glassbox link",
         f"The queue:     {urls['flower']}"
         f"  (user glassbox, password in {file.home}/flower/password)",
         f"Data and logs: {file.home}",
     ]
     if "gateway" in urls:
-        lines.insert(2, f"Paper gateway: {urls['gateway']}  (simulated prices)")
+        lines.insert(4, f"Paper gateway: {urls['gateway']}  (simulated prices)")
     for line in lines:
         console.print(line, soft_wrap=True)

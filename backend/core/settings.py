@@ -92,6 +92,10 @@ class Settings(BaseSettings):
 
     web_host: str = Field("127.0.0.1", description="Address the web process binds to.")
     web_port: int = Field(8000, ge=1, le=65535, description="Port the web process binds to.")
+    web_secret: SecretStr = Field(
+        SecretStr(""),
+        description="Signs sessions; 32 characters or more, the same for every web process.",
+    )
     web_allowed_hosts: Annotated[list[str], NoDecode] = Field(
         ["127.0.0.1", "localhost", "[::1]"],
         description="Host names the web process answers to, separated by commas.",

@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
@@ -15,6 +15,8 @@ from backend.core.logging import get_logger
 from backend.core.redaction import redact_text
 from backend.web.middleware import HEADERS
 from backend.web.rendering import templates
+from backend.web.returning import sign_in_path
+from backend.web.signed_in import SAFE_METHODS, SignInNeeded
 
 logger = get_logger(__name__)
 
@@ -51,6 +53,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 
 
 def install(app: FastAPI) -> None:
+    app.add_exception_handler(SignInNeeded, _on_sign_in_needed)
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -62,6 +65,14 @@ def install(app: FastAPI) -> None:
 def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)
     return answer(request, error.status_code, error.code, error.message, error.field)
+
+
+def _on_sign_in_needed(request: Request, error: Exception) -> Response:
+    """Lead a reader to the sign-in and back; a script, or a write, is only told."""
+    if request.method in SAFE_METHODS and _wants_page(request):
+        query = f"?{request.url.query}" if request.url.query else ""
+        return RedirectResponse(sign_in_path(request.url.path + query), 303)
+    return _on_app_error(request, error)
 
 
 def _on_invalid_request(request: Request, error: Exception) -> Response:
@@ -113,8 +124,18 @@ def answer(
     request: Request, status: int, code: str, message: str, field: str | None = None
 ) -> Response:
     problem: dict[str, Any] = {"code": code, "message": redact_text(message), "field": field}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-    if request.url.path.startswith(("/api", "/health", "/metrics")):
+    if not _wants_page(request):
+        is_for_key = status == 401 and request.url.path.startswith("/api")
+        headers = {"WWW-Authenticate": "Bearer"} if is_for_key else {}
         return JSONResponse({"error": problem}, status_code=status, headers=headers)
     page = {"status": status, **problem}
     return templates.TemplateResponse(request, "error.html", page, status_code=status)
+
+
+def _wants_page(request: Request) -> bool:
+    """Whether a person will look at the answer, rather than a program or a page's script."""
+    if request.url.path.startswith(("/api", "/health", "/metrics")):
+        return False
+    accepted = request.headers.get("accept", "")
+    is_of_script = request.headers.get("sec-fetch-dest") == "empty"
+    return "text/html" in accepted or ("*/*" in accepted and not is_of_script)

@@ -1,7 +1,7 @@
 """API keys: shown once, kept as a hash, each with the scopes it was given."""
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -9,8 +9,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from backend.core.clock import Clock
 from backend.core.database import Model
-from backend.core.errors import AppError, Conflict, InvalidInput, NotAllowed, did_you_mean
+from backend.core.errors import AppError, Conflict, InvalidInput, NotAllowed, NotFound, did_you_mean
 from backend.core.hashing import sha256_hex
+from backend.web import audit
 
 
 class Scope(StrEnum):
@@ -32,11 +33,42 @@ class ApiKey(Model):
     hash: Mapped[str] = mapped_column(unique=True)
     scopes: Mapped[list[str]]
     created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    """None: good until it is revoked."""
+    last_used_at: Mapped[datetime | None]
+    """To the minute."""
     revoked_at: Mapped[datetime | None]
 
+    @property
+    def subject(self) -> str:
+        """As the audit log names this key."""
+        return f"key {self.name}"
 
-def create(session: Session, clock: Clock, *, name: str, scopes: list[str]) -> str:
-    """Make a key and return it, for the only time. Raises `Conflict` for a name in use."""
+    def is_good(self, now: datetime) -> bool:
+        is_over = self.expires_at is not None and now >= self.expires_at
+        return self.revoked_at is None and not is_over
+
+
+_USED_EVERY = timedelta(minutes=1)
+"""How often the time of the last use is written: a busy key should not cost a write each time."""
+
+
+def create(
+    session: Session,
+    clock: Clock,
+    *,
+    name: str,
+    scopes: list[str],
+    author: str,
+    expires_at: datetime | None = None,
+) -> str:
+    """
+    Make a key and return it, for the only time.
+
+    Raises `Conflict` for a name in use, `InvalidInput` for an unknown scope, none, or no name.
+    """
+    if not scopes:
+        raise InvalidInput(f"Choose what the key may do: {', '.join(Scope)}.", field="scopes")
     for scope in scopes:
         if scope not in list(Scope):
             hint = did_you_mean(scope, list(Scope))
@@ -50,18 +82,50 @@ def create(session: Session, clock: Clock, *, name: str, scopes: list[str]) -> s
         raise Conflict(f"A key is already named {name!r}. Choose another name.")
     key = f"gbx_{secrets.token_urlsafe(32)}"
     # A key of 256 random bits needs no slow hash: there is nothing to guess.
-    session.add(
-        ApiKey(name=name, hash=sha256_hex(key.encode()), scopes=scopes, created_at=clock.now())
+    row = ApiKey(
+        name=name,
+        hash=sha256_hex(key.encode()),
+        scopes=scopes,
+        created_at=clock.now(),
+        expires_at=expires_at,
     )
+    session.add(row)
     session.flush()
+    after = {"scopes": scopes, "expires_at": expires_at}
+    audit.record(
+        session, clock, actor=author, action="key.created", subject=row.subject, after=after
+    )
     return key
 
 
-def check(session: Session, key: str, needed: Scope) -> ApiKey:
-    """Raises `UnknownKey` for an unknown or revoked key, `NotAllowed` for one without scope."""
+def list_all(session: Session) -> list[ApiKey]:
+    """The newest first; those that work no longer are among them."""
+    return list(session.scalars(select(ApiKey).order_by(ApiKey.id.desc())))
+
+
+def revoke(session: Session, clock: Clock, key_id: int, *, author: str) -> ApiKey:
+    """From now on nobody gets in by it. Raises `NotFound`."""
+    row = session.get(ApiKey, key_id)
+    if row is None:
+        raise NotFound(f"There is no key {key_id}.")
+    if row.revoked_at is None:
+        row.revoked_at = clock.now()
+        audit.record(session, clock, actor=author, action="key.revoked", subject=row.subject)
+    return row
+
+
+def check(session: Session, clock: Clock, key: str, needed: Scope) -> ApiKey:
+    """
+    Whose key this is.
+
+    Raises `UnknownKey` for an unknown, revoked or expired key, `NotAllowed` for one without scope.
+    """
+    now = clock.now()
     row = session.scalar(select(ApiKey).where(ApiKey.hash == sha256_hex(key.encode())))
-    if row is None or row.revoked_at is not None:
-        raise UnknownKey("This API key is unknown or was revoked.")
+    if row is None or not row.is_good(now):
+        raise UnknownKey("This API key is unknown, has expired or was revoked.")
+    if row.last_used_at is None or now - row.last_used_at >= _USED_EVERY:
+        row.last_used_at = now
     if needed not in row.scopes:
         raise NotAllowed(f"The key {row.name!r} lacks the scope {needed.value!r}.")
     return row

@@ -7,10 +7,12 @@ from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.logging import get_logger
+from backend.web import cookies
 from backend.web.flash import COOKIE
 
 logger = get_logger(__name__)
@@ -67,6 +69,10 @@ def _add_headers(scope: Scope, message: Message, request_id: str) -> None:
     headers["X-Request-Id"] = request_id
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
+    if scope["scheme"] == "https":
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    if fresh := scope.get("state", {}).get("fresh_token"):
+        headers.append("Set-Cookie", cookies.header(Request(scope), *fresh))
     if message["status"] < 300 and _is_page_with_flash(scope):
         headers.append("Set-Cookie", f"{COOKIE}=; Max-Age=0; Path=/; HttpOnly")
 

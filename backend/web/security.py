@@ -1,4 +1,9 @@
-"""Who is asking: bearer API keys with scopes for everything under /api."""
+"""
+Who is asking: bearer API keys with scopes for everything under /api.
+
+The session of a browser opens nothing there. A browser sends its cookie with whatever another site
+makes it ask, so a route that takes none needs no other guard; pages have routes of their own.
+"""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -6,9 +11,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from backend.core.database import SessionDep
+from backend.core.database import transaction
 from backend.web import keys
 from backend.web.keys import ApiKey, Scope, UnknownKey
+from backend.web.state import ClockDep
 
 _bearer = HTTPBearer(auto_error=False, description="`glassbox api-key create NAME` makes a key.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -17,14 +23,16 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 def needs(scope: Scope) -> Callable[..., ApiKey]:
     """A dependency that lets in only keys with this scope, and returns the key's row."""
 
-    def check(request: Request, session: SessionDep, credentials: Credentials) -> ApiKey:
+    def check(request: Request, clock: ClockDep, credentials: Credentials) -> ApiKey:
         if credentials is None:
             raise UnknownKey(
                 "Send an API key: Authorization: Bearer gbx_…. Make one with"
                 " `glassbox api-key create NAME`.",
                 code="no_key",
             )
-        key = keys.check(session, credentials.credentials, scope)
+        # Not the route's own: the row's lock would last as long as that one.
+        with transaction() as session:
+            key = keys.check(session, clock, credentials.credentials, scope)
         request.state.actor = f"key:{key.name}"
         return key
 

@@ -77,7 +77,8 @@ class Person:
 
 
 @pytest.fixture
-def person(tmp_path: Path) -> Iterator[Person]:
+def person(db: str, tmp_path: Path) -> Iterator[Person]:
+    """Its stack's parts are stand-ins; the database, in which `up` keeps a link, is real."""
     one = Person(tmp_path)
     yield one
     one.types("down")
@@ -90,6 +91,7 @@ def test_up_down_status_and_a_second_up(person: Person) -> None:
     assert "migrate   done" in first.stdout
     assert "Port 5432 is taken" in first.stdout
     assert "Glassbox runs: http://127.0.0.1:8000" in first.stdout
+    assert "Sign in by:    http://127.0.0.1:8000/sign-in?token=" in first.stdout
 
     second = person.types("up")
     assert second.returncode == 0

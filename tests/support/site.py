@@ -25,6 +25,7 @@ from backend.core.database import transaction
 from backend.executions.models import Execution, Status
 from backend.strategies import prompts
 from tests.support.live_engine import Engine, read
+from tests.support.web_client import sign_in
 
 # Chromium's own errands would knock at a network that tests must not need.
 QUIET = (
@@ -138,6 +139,8 @@ def open_page(chromium: Browser, site: Site, **options: object) -> Iterator[Page
     context.set_default_timeout(15_000)
     complaints = Complaints(site.url)
     complaints.listen(context)
+    name, value = sign_in(site.engine.clock).cookie
+    context.add_cookies([{"name": name, "value": value, "url": site.url}])
     yield context.new_page()
     context.close()
     assert not complaints.heard

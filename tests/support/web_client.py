@@ -9,17 +9,19 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from backend.app import create_app
-from backend.core.clock import SystemClock
+from backend.core.clock import Clock, SystemClock
 from backend.core.database import transaction
 from backend.strategies import prompts
-from backend.web import keys
+from backend.web import csrf, keys, people, sessions, signing
 from tests.support.live_engine import Engine
+
+ADDRESS = "http://127.0.0.1"
 
 
 def new_key(name: str, *scopes: str) -> dict[str, str]:
     """The header of a fresh key with these scopes."""
     with transaction() as session:
-        key = keys.create(session, SystemClock(), name=name, scopes=list(scopes))
+        key = keys.create(session, SystemClock(), name=name, scopes=list(scopes), author="test")
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -59,13 +61,47 @@ def app(engine: Engine) -> FastAPI:
     return create_app(lambda: engine.tools)
 
 
-@pytest.fixture
-def http(app: FastAPI) -> Iterator[TestClient]:
+def browser(app: FastAPI) -> TestClient:
     """Like a browser on this machine; a bug becomes a 500, not an exception in the test."""
-    with TestClient(
-        app, base_url="http://127.0.0.1", raise_server_exceptions=False, follow_redirects=False
-    ) as client:
+    return TestClient(
+        app,
+        base_url=ADDRESS,
+        headers={"Origin": ADDRESS},
+        raise_server_exceptions=False,
+        follow_redirects=False,
+    )
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """What a browser holds after the sign-in: the session's cookie, and its token for writes."""
+
+    cookie: tuple[str, str]
+    csrf_token: str
+
+
+def sign_in(clock: Clock, name: str = "ann") -> SignedIn:
+    with transaction() as session:
+        person = people.find(session, name) or people.add(session, clock, name)
+        row, token = sessions.begin(session, clock, person, address="127.0.0.1", agent="test")
+    cookie = f"glassbox_{signing.instance()}", signing.sign("session", token)
+    return SignedIn(cookie, csrf.token(row.id))
+
+
+@pytest.fixture
+def http(app: FastAPI, engine: Engine) -> Iterator[TestClient]:
+    """A browser in which Ann is signed in, and whose writes come from our own pages."""
+    with browser(app) as client:
+        signed_in = sign_in(engine.clock)
+        client.cookies.set(*signed_in.cookie)
+        client.headers["X-CSRF-Token"] = signed_in.csrf_token
         yield client
+
+
+@pytest.fixture
+def anonymous(app: FastAPI, http: TestClient) -> TestClient:
+    """A browser in which nobody is signed in."""
+    return browser(app)
 
 
 @pytest.fixture
