@@ -49,6 +49,11 @@ def find(session: Session, filters: Filters, limit: int = PAGE) -> Sequence[tupl
     return session.execute(query).all()
 
 
+def subject(execution_id: int) -> str:
+    """What live pages watch to learn that an execution has moved; `executions` is all of them."""
+    return f"executions/{execution_id}"
+
+
 def get(session: Session, execution_id: int) -> Execution:
     execution = session.get(Execution, execution_id)
     if execution is None:
