@@ -71,7 +71,7 @@ class Outbox:
         try:
             with redis.client().pipeline(transaction=False) as pipeline:
                 for command in commands:
-                    pipeline.execute_command(*command)
+                    pipeline.execute_command(*command)  # type: ignore[no-untyped-call]
                 pipeline.execute()
         except (RedisError, OSError, AppError) as error:
             self._warn(len(commands), str(error))

@@ -9,10 +9,10 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.sse import EventSourceResponse, format_sse_event
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -32,6 +32,11 @@ RETRY = format_sse_event(retry=2_000)
 KEEPALIVE = format_sse_event(comment="here")
 SIGNED_OUT = format_sse_event(event="signed_out", data_str="{}")
 """The last event to a reader whose session or key is no longer good."""
+
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+"""For the OpenAPI of routes that answer with `stream`."""
 
 T = TypeVar("T")
 
@@ -140,3 +145,4 @@ def _hub(request: Request) -> Hub:
 
 
 HubDep = Annotated[Hub, Depends(_hub)]
+LastSeen = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**31 - 1)]
