@@ -8,8 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+from redis.exceptions import RedisError
 
 from backend.core import redis
+from backend.core.errors import TemporaryError
 from backend.core.outbox import outbox
 
 MOST_LINES = 1_000
@@ -40,9 +42,15 @@ def read(execution_id: int) -> list[dict[str, Any]]:
     """
     Oldest first; each has `event`, `level` and `timestamp`, most a `step`.
 
-    Raises `RedisError` when they cannot be asked for.
+    Raises `TemporaryError` when Redis is away.
     """
-    lines: Any = redis.client().lrange(_key(execution_id), 0, -1)
+    try:
+        lines: Any = redis.client().lrange(_key(execution_id), 0, -1)
+    except (RedisError, OSError) as error:
+        raise TemporaryError(
+            "Redis is away, and with it the log lines. The lineage has all that counts.",
+            code="log_away",
+        ) from error
     return [_parsed(line) for line in lines]
 
 

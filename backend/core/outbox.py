@@ -62,7 +62,9 @@ class Outbox:
             batch = [self._waiting.get()]
             while len(batch) < MOST_AT_ONCE and not self._waiting.empty():
                 batch.append(self._waiting.get())
-            self._carry([each for each in batch if not isinstance(each, threading.Event)])
+            commands = [each for each in batch if not isinstance(each, threading.Event)]
+            if commands:
+                self._carry(commands)
             for each in batch:
                 if isinstance(each, threading.Event):
                     each.set()

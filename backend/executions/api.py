@@ -11,6 +11,7 @@ from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
+from backend.core import log_lines
 from backend.core.database import SessionDep
 from backend.core.errors import InvalidInput, NotFound
 from backend.executions import dispatch, lineage, live, service, verify
@@ -212,6 +213,13 @@ def _told(session: Session, execution: Execution, known: int) -> Iterator[bytes]
         id=str(execution.record_count),
         data_str=ExecutionOut.model_validate(execution).model_dump_json(),
     )
+
+
+@router.get("/executions/{execution_id}/logs")
+def get_logs(session: SessionDep, _key: Reader, execution_id: Id) -> list[dict[str, Any]]:
+    """The log lines of the last days, oldest first; an aid, not the record."""
+    service.get(session, execution_id)
+    return log_lines.read(execution_id)
 
 
 @router.get("/lineage/recent")

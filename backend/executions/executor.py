@@ -80,6 +80,7 @@ class StrategyExecutor:
                 skipped = [engine.skipped(name, result) for name in after]
             entries = [self._entry(claim, each) for each in (result, *skipped)]
             claim.chain = _keep(claim.chain, entries, self._progress(claim, result))
+            logger.debug("step_recorded", step=result.step, status=result.status, code=result.code)
         logger.info("execution_ran", step=result.step, code=result.code, outcome=result.outcome)
         return result
 

@@ -104,7 +104,7 @@ async def follow_all(hub: Hub, known: str, may_read: MayRead) -> AsyncIterator[b
                 yield SIGNED_OUT
                 return
             is_new = bool(known) and mark != known
-            yield format_sse_event(event="change", id=mark, data_str="{}") if is_new else KEEPALIVE
+            yield format_sse_event(event="changed", id=mark, data_str="{}") if is_new else KEEPALIVE
             known = mark
             await asyncio.sleep(SECONDS_BETWEEN_CHANGES)
             await waker.wait(POLL_SECONDS)

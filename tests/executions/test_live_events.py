@@ -172,9 +172,9 @@ def test_lists_hear_of_changes_once_a_second_at_most(address: str, engine: Engin
     with reading(f"{address}/live/executions?known={known}") as reader:
         execution_id = engine.start(strategy)[0]
         engine.executor.run(execution_id)
-        reader.wait_for("change")
+        reader.wait_for("changed")
         time.sleep(2.5)
-    changes = reader.of("change")
+    changes = reader.of("changed")
     assert 1 <= len(changes) <= 3
     assert all(b.at - a.at > 0.9 for a, b in pairwise(changes))
     with transaction() as session:
@@ -184,7 +184,7 @@ def test_lists_hear_of_changes_once_a_second_at_most(address: str, engine: Engin
 def test_a_list_that_comes_back_is_told_that_it_is_old(address: str, engine: Engine) -> None:
     engine.run()
     with reading(f"{address}/live/executions", **{"Last-Event-ID": "0.0.0.0.0.0"}) as reader:
-        reader.wait_for("change")
+        reader.wait_for("changed")
 
 
 def test_pages_poll_while_redis_is_away_and_are_woken_again_after(
