@@ -188,14 +188,19 @@ def verify_execution(
 
 @router.get("/executions/{execution_id}/events", response_class=Response, responses=EVENT_STREAM)
 def follow_execution(
-    hub: HubDep, session: SessionDep, key: Reader, execution_id: Id, last_seen: LastSeen = 0
+    hub: HubDep,
+    clock: ClockDep,
+    session: SessionDep,
+    key: Reader,
+    execution_id: Id,
+    last_seen: LastSeen = 0,
 ) -> Response:
     """
     Server-sent events while it runs: `record` for each record, `execution` for each state, and
     `finished` at the end. Their id is the number of records; send it back as `Last-Event-ID`.
     """
     service.get(session, execution_id)
-    return stream(live.follow(hub, execution_id, last_seen, _events, keys.watch(key)))
+    return stream(live.follow(hub, execution_id, last_seen, _events, keys.watch(clock, key)))
 
 
 def _events(session: Session, execution: Execution, known: int) -> list[bytes]:

@@ -12,8 +12,10 @@ from backend.executions import lineage, live, service
 from backend.executions.api import artifact_response
 from backend.executions.models import ArtifactRow, LineageRecord, RecordStatus, Status
 from backend.storage.base import Storage
+from backend.web import sessions
 from backend.web.live import HubDep, stream
 from backend.web.rendering import templates
+from backend.web.state import ClockDep
 from backend.workflow.plan import STEP_NAMES
 
 router = APIRouter(include_in_schema=False)
@@ -71,10 +73,11 @@ def show_execution(request: Request, session: SessionDep, execution_id: Id) -> R
 
 
 @router.get("/live/executions")
-def follow_executions(request: Request, hub: HubDep, known: str = "") -> Response:
+def follow_executions(request: Request, hub: HubDep, clock: ClockDep, known: str = "") -> Response:
     """What the overview and lists watch; `known` is the state that they were made from."""
     last_seen = request.headers.get("Last-Event-ID", known)
-    return stream(live.follow_all(hub, last_seen, lambda _session: True))
+    may_read = sessions.watch(clock, request.state.browser_session)
+    return stream(live.follow_all(hub, last_seen, may_read))
 
 
 @router.get("/artifacts/{sha256}")

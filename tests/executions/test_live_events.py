@@ -24,7 +24,7 @@ from backend.workflow.plan import STEP_NAMES
 from tests.executions.conftest import Watched
 from tests.support.live_engine import Engine
 from tests.support.served import served
-from tests.support.web_client import new_key
+from tests.support.web_client import new_key, sign_in
 
 PATIENCE = 20.0
 
@@ -89,6 +89,11 @@ def reading(url: str, **headers: str) -> Iterator[Reader]:
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("text/event-stream")
         yield Reader(response)
+
+
+def cookie(engine: Engine) -> dict[str, str]:
+    """The header of a browser in which Ann is signed in."""
+    return {"Cookie": "=".join(sign_in(engine.clock).cookie)}
 
 
 @pytest.fixture
@@ -169,7 +174,7 @@ def test_lists_hear_of_changes_once_a_second_at_most(address: str, engine: Engin
     strategy = engine.save()
     with transaction() as session:
         known = live.mark_of_all(session)
-    with reading(f"{address}/live/executions?known={known}") as reader:
+    with reading(f"{address}/live/executions?known={known}", **cookie(engine)) as reader:
         execution_id = engine.start(strategy)[0]
         engine.executor.run(execution_id)
         reader.wait_for("changed")
@@ -183,8 +188,19 @@ def test_lists_hear_of_changes_once_a_second_at_most(address: str, engine: Engin
 
 def test_a_list_that_comes_back_is_told_that_it_is_old(address: str, engine: Engine) -> None:
     engine.run()
-    with reading(f"{address}/live/executions", **{"Last-Event-ID": "0.0.0.0.0.0"}) as reader:
+    headers = cookie(engine) | {"Last-Event-ID": "0.0.0.0.0.0"}
+    with reading(f"{address}/live/executions", **headers) as reader:
         reader.wait_for("changed")
+
+
+def test_a_sign_out_ends_the_streams_of_its_pages(address: str, engine: Engine) -> None:
+    with reading(f"{address}/live/executions", **cookie(engine)) as reader:
+        with transaction() as session:
+            session.execute(text("UPDATE browser_sessions SET revoked_at = now()"))
+        events.publish("executions/1")
+        reader.wait_for("signed_out")
+        assert reader.is_over.wait(PATIENCE)
+    assert httpx.get(f"{address}/live/executions").status_code in (303, 401)
 
 
 def test_pages_poll_while_redis_is_away_and_are_woken_again_after(
