@@ -13,14 +13,13 @@ from backend.core.database import transaction
 from backend.core.settings import settings
 from backend.core.version import VERSION
 from backend.executions import api as executions_api
-from backend.executions import gateway_states, health, list_pages, pages
+from backend.executions import gateway_states, health, list_pages, pages, rerun_pages
 from backend.executions.metrics import Metrics
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
 from backend.strategies import api as strategies_api
 from backend.strategies import prompts
 from backend.web import assets, errors, patterns, sign_in, signing
-from backend.web.live import Hub
 from backend.web.middleware import Guard
 from backend.web.signed_in import SIGNED_IN
 from backend.workflow.steps import Tools
@@ -41,9 +40,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         app.state.standing = gateway_states.reader(tools.clock)
         app.state.metrics = CollectorRegistry()
         app.state.metrics.register(Metrics(tools.clock))
-        app.state.live = Hub()
         yield
-        await app.state.live.close()
 
     app = FastAPI(
         title="Glassbox",
@@ -60,7 +57,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     for router in (strategies_api.router, executions_api.router, market_api.router):
         app.include_router(router, responses=errors.DOCUMENTED)
     app.include_router(sign_in.router)
-    for pages_of in (list_pages, pages, patterns):
+    for pages_of in (list_pages, rerun_pages, pages, patterns):
         app.include_router(pages_of.router, dependencies=SIGNED_IN)
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)

@@ -10,19 +10,10 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-NAMES = (
-    "durability",
-    "claiming",
-    "queueing",
-    "executions",
-    "indicators",
-    "charts",
-    "memory",
-    "pages",
-)
+NAMES = ("durability", "claiming", "queueing", "executions", "indicators", "charts", "memory")
 """The modules; each has `run() -> list[dict]` and says in its docstring what it measures."""
 
-_UNITS = ("us", "ms", "s", "kb", "mb")
+_UNITS = ("us", "ms", "s", "mb")
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import structlog
 
-from backend.core import log_lines
 from backend.core.redaction import redact
 from backend.core.settings import settings
 
@@ -28,7 +27,6 @@ def configure(part: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _hide_secrets,
-        log_lines.keep,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -1,31 +1,24 @@
 """REST for executions, lineage and artifacts."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
 
-from backend.core import log_lines
 from backend.core.database import SessionDep
 from backend.core.errors import InvalidInput, NotFound
-from backend.executions import dispatch, lineage, live, service, verify
+from backend.executions import dispatch, lineage, listing, service, verify
 from backend.executions.models import (
     ArtifactRow,
-    Execution,
     RecordStatus,
     Status,
     Trigger,
 )
 from backend.storage.base import Storage
 from backend.strategies import service as strategies
-from backend.web import keys
-from backend.web.live import EVENT_STREAM, HubDep, LastSeen, stream
 from backend.web.security import Operator, Reader
 from backend.web.state import ActorDep, ClockDep
 from backend.workflow.outcome import Outcome
@@ -35,6 +28,7 @@ router = APIRouter(prefix="/api")
 Id = Annotated[int, Path(ge=1, le=2**63 - 1)]
 StrategyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Limit = Annotated[int, Query(ge=1, le=500)]
+_SEARCH = "Words of the reason, a symbol, a part of the strategy's name, or an id."
 
 
 class Out(BaseModel):
@@ -68,6 +62,11 @@ class ExecutionPage(BaseModel):
     next_before: int | None = Field(
         description="Pass as `before` for the next page; null at the end."
     )
+
+
+class ExecutionCounts(BaseModel):
+    by_state: dict[str, int]
+    at_most: int = Field(description="Counting goes no further; there may be more of such a one.")
 
 
 class RecordOut(Out):
@@ -143,6 +142,8 @@ def list_executions(
     trigger: Trigger | None = None,
     reason_code: Annotated[str | None, Query(max_length=64)] = None,
     since: datetime | None = None,
+    until: datetime | None = None,
+    q: Annotated[str | None, Query(max_length=200, description=_SEARCH)] = None,
     before: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None,
     limit: Limit = 50,
 ) -> ExecutionPage:
@@ -153,7 +154,9 @@ def list_executions(
         outcome=outcome,
         trigger=trigger,
         reason_code=reason_code,
-        since=_aware(since),
+        since=_aware(since, "since"),
+        until=_aware(until, "until"),
+        words=q or None,
         before=before,
     )
     rows = service.find(session, filters, limit)
@@ -162,6 +165,21 @@ def list_executions(
         executions=executions,
         next_before=executions[-1].id if len(executions) == limit else None,
     )
+
+
+@router.get("/executions/counts")
+def count_executions(
+    session: SessionDep,
+    _key: Reader,
+    strategy_id: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    symbol: Annotated[str | None, Query(max_length=64)] = None,
+    since: datetime | None = None,
+) -> ExecutionCounts:
+    """How many executions there are by status of unfinished ones and by outcome."""
+    filters = service.Filters(strategy_id=strategy_id, symbol=symbol, since=_aware(since, "since"))
+    counts = listing.count(session, filters)
+    by_state = {state: min(count, listing.MANY) for state, count in counts.by_state.items()}
+    return ExecutionCounts(by_state=by_state, at_most=listing.MANY)
 
 
 @router.get("/executions/{execution_id}")
@@ -184,47 +202,6 @@ def verify_execution(
     storage: Storage = request.app.state.storage
     report = verify.verify(session, storage, service.get(session, execution_id))
     return {**asdict(report), "is_intact": report.is_intact, "sentence": report.sentence}
-
-
-@router.get("/executions/{execution_id}/events", response_class=Response, responses=EVENT_STREAM)
-def follow_execution(
-    hub: HubDep,
-    clock: ClockDep,
-    session: SessionDep,
-    key: Reader,
-    execution_id: Id,
-    last_seen: LastSeen = 0,
-) -> Response:
-    """
-    Server-sent events while it runs: `record` for each record, `execution` for each state, and
-    `finished` at the end. Their id is the number of records; send it back as `Last-Event-ID`.
-    """
-    service.get(session, execution_id)
-    return stream(live.follow(hub, execution_id, last_seen, _events, keys.watch(clock, key)))
-
-
-def _events(session: Session, execution: Execution, known: int) -> list[bytes]:
-    return list(_told(session, execution, known))
-
-
-def _told(session: Session, execution: Execution, known: int) -> Iterator[bytes]:
-    # Others may have been added since the execution's row was read: they come next time.
-    for record in lineage.read(session, execution)[known : execution.record_count]:
-        told = RecordOut.model_validate(record).model_dump_json()
-        yield format_sse_event(event="record", id=str(record.sequence + 1), data_str=told)
-    is_over = execution.status is Status.FINISHED
-    yield format_sse_event(
-        event="finished" if is_over else "execution",
-        id=str(execution.record_count),
-        data_str=ExecutionOut.model_validate(execution).model_dump_json(),
-    )
-
-
-@router.get("/executions/{execution_id}/logs")
-def get_logs(session: SessionDep, _key: Reader, execution_id: Id) -> list[dict[str, Any]]:
-    """The log lines of the last days, oldest first; an aid, not the record."""
-    service.get(session, execution_id)
-    return log_lines.read(execution_id)
 
 
 @router.get("/lineage/recent")
@@ -276,9 +253,9 @@ def artifact_response(request: Request, row: ArtifactRow | None, sha256: str) ->
     return Response(storage.get(sha256), media_type=row.content_type, headers=headers)
 
 
-def _aware(moment: datetime | None) -> datetime | None:
+def _aware(moment: datetime | None, name: str) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise InvalidInput(
-            "since: give the time zone too, such as 2026-01-31T00:00:00Z.", field="since"
+            f"{name}: give the time zone too, such as 2026-01-31T00:00:00Z.", field=name
         )
     return moment

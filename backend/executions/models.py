@@ -5,7 +5,16 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    Identity,
+    Index,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.brokers.base import SessionStatus
@@ -34,6 +43,13 @@ class RecordStatus(StrEnum):
     PARKED = "parked"  #: met a session that was down; the next attempt runs it again
     FAILED = "failed"  #: broke
     INTERRUPTED = "interrupted"  #: its worker was lost before it could record anything
+
+
+REASON_WORDS: ColumnElement[Any] = literal_column(
+    "to_tsvector('simple'::regconfig, (COALESCE(reason, ''::character varying)::text || ' '::text)"
+    " || COALESCE(reason_code, ''::character varying)::text)"
+)
+"""What a search by words looks through, spelled as the database spells it in the index."""
 
 
 class Execution(Model):
@@ -65,6 +81,13 @@ class Execution(Model):
         Index("executions_by_strategy", "strategy_id", "id"),
         Index("executions_by_symbol", "symbol", "id"),
         Index("executions_by_creation", "created_at"),
+        Index(
+            "executions_by_reason",
+            "reason_code",
+            "id",
+            postgresql_where=text("reason_code IS NOT NULL"),
+        ),
+        Index("executions_by_words", REASON_WORDS, postgresql_using="gin"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -182,6 +205,20 @@ class AiReservation(Model):
     day: Mapped[date] = mapped_column(ForeignKey("ai_days.day"))
     tokens: Mapped[int]
     cost_usd: Mapped[Decimal]
+
+
+class SavedView(Model):
+    """A set of filters of the executions list that a person gave a name."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (UniqueConstraint("owner", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str]
+    query: Mapped[str]
+    """As in the address, without the place in the list."""
+    created_at: Mapped[datetime]
 
 
 class GatewayState(Model):

@@ -1,24 +1,30 @@
 """Finding executions and counting what happened to them."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, Select, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from backend.core.errors import NotFound
-from backend.executions.models import Execution, LineageRecord, Status, Trigger
+from backend.executions.models import REASON_WORDS, Execution, LineageRecord, Status, Trigger
 from backend.strategies.models import Strategy, StrategyVersion
 from backend.workflow.outcome import Outcome
 
 PAGE = 50
 
+Columns = TypeVarTuple("Columns")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
-    """Each one narrows; `before` is the id that the page before ended with."""
+    """
+    Each one narrows. `before` is the id that the page before ended with, `after` the one that it
+    began with. `words` are looked for in reasons, symbols and strategies' names, or are an id.
+    """
 
     strategy_id: int | None = None
     symbol: str | None = None
@@ -27,31 +33,67 @@ class Filters:
     trigger: Trigger | None = None
     reason_code: str | None = None
     since: datetime | None = None
+    until: datetime | None = None
+    words: str | None = None
     before: int | None = None
+    after: int | None = None
 
 
 def find(session: Session, filters: Filters, limit: int = PAGE) -> Sequence[tuple[Execution, str]]:
     """(Execution, strategy name), newest first, at most `limit` of them."""
+    # Ids first: to sort or to skip whole rows would take longer than to look up the page's few.
+    ids = _page(narrowed(select(Execution.id), session, filters), filters).limit(limit).subquery()
     query = (
         select(Execution, Strategy.name)
+        .join(ids, ids.c.id == Execution.id)
         .join(Strategy, Strategy.id == Execution.strategy_id)
         .order_by(Execution.id.desc())
-        .limit(limit)
     )
-    for name in ("strategy_id", "symbol", "status", "outcome", "trigger", "reason_code"):
+    return session.execute(query).all()
+
+
+def _page(query: Select[tuple[int]], filters: Filters) -> Select[tuple[int]]:
+    """The place in the list: the nearest first."""
+    # A search by words must not walk all ids backwards until enough have matched.
+    by = Execution.id if filters.words is None else Execution.id + 0
+    if filters.after is not None:
+        return query.where(Execution.id > filters.after).order_by(by)
+    if filters.before is not None:
+        query = query.where(Execution.id < filters.before)
+    return query.order_by(by.desc())
+
+
+_EXACT = ("strategy_id", "symbol", "status", "outcome", "trigger", "reason_code")
+
+
+def narrowed(query: Select[*Columns], session: Session, filters: Filters) -> Select[*Columns]:
+    """A query over executions with every filter but the place in the list."""
+    for name in _EXACT:
         wanted = getattr(filters, name)
         if wanted is not None:
             query = query.where(getattr(Execution, name) == wanted)
     if filters.since is not None:
         query = query.where(Execution.created_at >= filters.since)
-    if filters.before is not None:
-        query = query.where(Execution.id < filters.before)
-    return session.execute(query).all()
+    if filters.until is not None:
+        query = query.where(Execution.created_at < filters.until)
+    if filters.words is not None:
+        query = query.where(_says(session, filters.words))
+    return query
 
 
-def subject(execution_id: int) -> str:
-    """What live pages watch to learn that an execution has moved; `executions` is all of them."""
-    return f"executions/{execution_id}"
+def _says(session: Session, words: str) -> ColumnElement[bool]:
+    """Each way has an index, whose answers the database joins."""
+    named = select(Strategy.id).where(Strategy.name.icontains(words, autoescape=True))
+    ways: list[ColumnElement[bool]] = [
+        Execution.symbol.in_([words, words.upper()]),
+        Execution.strategy_id.in_(list(session.scalars(named))),
+    ]
+    if words.isdecimal() and int(words) < 2**63:
+        ways.append(Execution.id == int(words))
+    if parts := re.findall(r"\w+", words):
+        asked = " & ".join(f"{part}:*" for part in parts)
+        ways.append(REASON_WORDS.op("@@")(func.to_tsquery(text("'simple'"), asked)))
+    return or_(*ways)
 
 
 def get(session: Session, execution_id: int) -> Execution:

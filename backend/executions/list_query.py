@@ -1,0 +1,106 @@
+"""The filters of the executions list as they stand in its address."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from backend.core.errors import InvalidInput
+from backend.executions.models import Status, Trigger
+from backend.executions.service import Filters
+from backend.workflow.outcome import Outcome
+
+PATH = "/executions"
+Id = Annotated[int | None, Field(ge=1, le=2**63 - 1)]
+
+
+class ListQuery(BaseModel):
+    """A form sends what was left empty too; empty is "any"."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    q: str | None = Field(None, max_length=200)
+    strategy_id: int | None = Field(None, ge=1, le=2**31 - 1)
+    symbol: str | None = Field(None, max_length=64)
+    status: Status | None = None
+    outcome: Outcome | None = None
+    trigger: Trigger | None = None
+    reason_code: str | None = Field(None, max_length=64)
+    since: date | None = None
+    until: date | None = None
+    before: Id = None
+    after: Id = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        stripped = {
+            name: value.strip() if isinstance(value, str) else value
+            for name, value in given.items()
+        }
+        return {name: value for name, value in stripped.items() if value != ""}
+
+    @property
+    def filters(self) -> Filters:
+        return Filters(
+            strategy_id=self.strategy_id,
+            symbol=self.symbol,
+            status=self.status,
+            outcome=self.outcome,
+            trigger=self.trigger,
+            reason_code=self.reason_code,
+            since=_start_of(self.since),
+            until=_start_of(self.until, days_later=1),
+            words=self.q,
+            before=self.before,
+            after=self.after,
+        )
+
+    @property
+    def state(self) -> str:
+        """The tab that is open; empty for all."""
+        return str(self.status or self.outcome or "")
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything but tab and place is asked for."""
+        return bool(self.asked.keys() - {"status", "outcome", "before", "after"})
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def query(self, **changes: object) -> str:
+        """The same filters with some changed; the place is lost unless it is given anew."""
+        asked = {**self.asked, "before": None, "after": None, **changes}
+        return urlencode({name: value for name, value in asked.items() if value is not None})
+
+    def href(self, **changes: object) -> str:
+        query = self.query(**changes)
+        return f"{PATH}?{query}" if query else PATH
+
+    def tab(self, state: str) -> str:
+        """The address of a tab: a status of unfinished ones, or an outcome."""
+        is_status = state in list(Status)
+        return self.href(
+            status=state if is_status else None, outcome=None if is_status else state or None
+        )
+
+
+def read(query: str) -> ListQuery:
+    """Raises `InvalidInput` for what the list would refuse in its address."""
+    try:
+        return ListQuery.model_validate(dict(parse_qsl(query)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InvalidInput(f"{name}: {first['msg']}.", field=name) from None
+
+
+def _start_of(day: date | None, *, days_later: int = 0) -> datetime | None:
+    if day is None or day.year >= 9999:
+        return None
+    return datetime.combine(day + timedelta(days=days_later), time.min, UTC)
