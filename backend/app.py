@@ -20,6 +20,7 @@ from backend.market import api as market_api
 from backend.strategies import api as strategies_api
 from backend.strategies import prompts
 from backend.web import assets, errors, patterns, sign_in, signing
+from backend.web.live import Hub
 from backend.web.middleware import Guard
 from backend.web.signed_in import SIGNED_IN
 from backend.workflow.steps import Tools
@@ -40,7 +41,9 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         app.state.standing = gateway_states.reader(tools.clock)
         app.state.metrics = CollectorRegistry()
         app.state.metrics.register(Metrics(tools.clock))
+        app.state.live = Hub()
         yield
+        await app.state.live.close()
 
     app = FastAPI(
         title="Glassbox",

@@ -10,10 +10,19 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("durability", "claiming", "queueing", "executions", "indicators", "charts", "memory")
+NAMES = (
+    "durability",
+    "claiming",
+    "queueing",
+    "executions",
+    "indicators",
+    "charts",
+    "memory",
+    "pages",
+)
 """The modules; each has `run() -> list[dict]` and says in its docstring what it measures."""
 
-_UNITS = ("us", "ms", "s", "mb")
+_UNITS = ("us", "ms", "s", "kb", "mb")
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from backend.executions.executor import StrategyExecutor
 from backend.executions.facts import FirstFacts
 from backend.executions.journal import DatabaseJournal
 from backend.market.service import MarketData
-from backend.papergateway.running import running_gateway
+from backend.papergateway.running import RunningGateway, running_gateway
 from backend.storage.filesystem import FilesystemStorage
 from backend.workflow import engine
 from backend.workflow.outcome import Outcome
@@ -44,7 +44,7 @@ def run() -> list[dict[str, Any]]:
     """
     renderer = Renderer()
     try:
-        with _tools() as (tools, home):
+        with remembered_tools() as (tools, home, _):
             return [
                 _measure(tools, home, ROUNDS) | {"goal_ms": 150},
                 _measure(replace(tools, renderer=renderer), home, ROUNDS_WITH_PNG)
@@ -108,8 +108,11 @@ def _in_memory(tools: Tools, execution_id: int) -> Callable[[], None]:
 
 
 @contextmanager
-def _tools() -> Iterator[tuple[Tools, Path]]:
-    """Real tools, whose broker answers from memory what the paper gateway told it once."""
+def remembered_tools() -> Iterator[tuple[Tools, Path, RunningGateway]]:
+    """
+    Real tools, whose broker answers from memory what the paper gateway told it once; the folder of
+    their artifacts, and that gateway.
+    """
     clock = ManualClock(HALF_AN_HOUR_BEFORE_THE_CLOSE)
     with (
         stack.quiet_logs(),
@@ -138,6 +141,7 @@ def _tools() -> Iterator[tuple[Tools, Path]]:
                 journal=DatabaseJournal(),
             ),
             home,
+            gateway,
         )
         real.close()
 

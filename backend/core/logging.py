@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from backend.core import log_lines
 from backend.core.redaction import redact
 from backend.core.settings import settings
 
@@ -27,6 +28,7 @@ def configure(part: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _hide_secrets,
+        log_lines.keep,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -117,9 +117,11 @@ class _Layout:
         host = self.settings.web_host
         asked = "127.0.0.1" if host == "0.0.0.0" else host
         serve = ("backend.app:app", "--host", host, "--port", str(port), "--no-access-log")
+        # Pages that follow a run keep their connection open for good.
+        patience = ("--timeout-graceful-shutdown", "3")
         return Part(
             name="web",
-            command=_python("-m", "uvicorn", *serve),
+            command=_python("-m", "uvicorn", *serve, *patience),
             is_healthy=lambda: health.http_answers(f"http://{asked}:{port}/health/live"),
             # Not the tables: its imports take as long as the migration, beside it.
             needs=("postgres",),

@@ -16,12 +16,12 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from backend.core import queue
+from backend.core import events, queue
 from backend.core.clock import Clock
 from backend.core.database import after_commit, transaction
 from backend.core.errors import Conflict, InvalidInput, did_you_mean
 from backend.core.logging import get_logger
-from backend.executions import lineage
+from backend.executions import lineage, service
 from backend.executions.models import Execution, Status, Trigger
 from backend.strategies import prompts
 from backend.strategies import service as strategies
@@ -144,12 +144,18 @@ def send_after_commit(session: Session, ids: list[int]) -> None:
 
 
 def send(ids: list[int]) -> None:
-    """Tell the workers; when the queue is away the reaper will tell them later."""
+    """Tell the workers and the open pages; what the queue loses the reaper sends again."""
+    _tell_pages(ids)
     try:
         for execution_id in ids:
             queue.send(RUN_TASK, execution_id)
     except (OperationalError, RedisError, OSError) as error:
         logger.warning("executions_not_sent", ids=ids, error=str(error))
+
+
+def _tell_pages(ids: list[int]) -> None:
+    for execution_id in ids:
+        events.publish(service.subject(execution_id))
 
 
 def _claim(session: Session, clock: Clock) -> tuple[int, list[int]]:
@@ -187,7 +193,8 @@ def _claim(session: Session, clock: Clock) -> tuple[int, list[int]]:
     ids = _insert(session, clock, orders)
     if len(ids) < len(orders):
         # A due time that met an unfinished execution is kept as skipped; what was inserted stays.
-        _insert(session, clock, orders, skipped=True)
+        skipped = _insert(session, clock, orders, skipped=True)
+        after_commit(session, lambda: _tell_pages(skipped))
     _set_next_due(session, following)
     send_after_commit(session, ids)
     return len(due), ids

@@ -11,10 +11,11 @@ from typing import Any, NoReturn
 
 from structlog.contextvars import bound_contextvars
 
+from backend.core import events
 from backend.core.database import DatabaseAway, statements, transaction
 from backend.core.logging import get_logger
 from backend.core.version import code_version
-from backend.executions import leases, lineage
+from backend.executions import leases, lineage, service
 from backend.executions.facts import FirstFacts
 from backend.executions.leases import Lease
 from backend.executions.lineage import Chain, Entry, Progress
@@ -63,6 +64,7 @@ class StrategyExecutor:
         lease = leases.take(execution_id, first_step=self.plan.names[0], now=self.tools.clock.now())
         if lease is None:
             return None
+        events.publish(service.subject(execution_id))
         with bound_contextvars(execution=execution_id), self._keeper.holding(lease.chain):
             result = self._run_and_keep(self._claim(lease))
         if result.bug is not None:
@@ -78,6 +80,7 @@ class StrategyExecutor:
                 skipped = [engine.skipped(name, result) for name in after]
             entries = [self._entry(claim, each) for each in (result, *skipped)]
             claim.chain = _keep(claim.chain, entries, self._progress(claim, result))
+            logger.debug("step_recorded", step=result.step, status=result.status, code=result.code)
         logger.info("execution_ran", step=result.step, code=result.code, outcome=result.outcome)
         return result
 
@@ -205,12 +208,15 @@ def _keep(chain: Chain, entries: list[Entry], progress: Progress) -> Chain:
     while True:
         try:
             with statements() as connection:
-                return lineage.append(connection, chain, entries, progress)
+                longer = lineage.append(connection, chain, entries, progress)
         except DatabaseAway as error:
             if time.monotonic() > deadline:
                 raise
             logger.warning("database_away", execution=chain.execution_id, why=error.message)
             time.sleep(1)
+        else:
+            events.publish(service.subject(chain.execution_id))
+            return longer
 
 
 @cache

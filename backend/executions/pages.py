@@ -8,11 +8,14 @@ from fastapi import APIRouter, Path, Request, Response
 
 from backend.core.database import SessionDep
 from backend.core.errors import AppError
-from backend.executions import lineage, service
+from backend.executions import lineage, live, service
 from backend.executions.api import artifact_response
 from backend.executions.models import ArtifactRow, LineageRecord, RecordStatus, Status
 from backend.storage.base import Storage
+from backend.web import sessions
+from backend.web.live import HubDep, stream
 from backend.web.rendering import templates
+from backend.web.state import ClockDep
 from backend.workflow.plan import STEP_NAMES
 
 router = APIRouter(include_in_schema=False)
@@ -67,6 +70,14 @@ def show_execution(request: Request, session: SessionDep, execution_id: Id) -> R
         "is_live": execution.status in (Status.QUEUED, Status.RUNNING),
     }
     return templates.TemplateResponse(request, "executions/detail.html", context)
+
+
+@router.get("/live/executions")
+def follow_executions(request: Request, hub: HubDep, clock: ClockDep, known: str = "") -> Response:
+    """What the overview and lists watch; `known` is the state that they were made from."""
+    last_seen = request.headers.get("Last-Event-ID", known)
+    may_read = sessions.watch(clock, request.state.browser_session)
+    return stream(live.follow_all(hub, last_seen, may_read))
 
 
 @router.get("/artifacts/{sha256}")

@@ -96,6 +96,11 @@ def _says(session: Session, words: str) -> ColumnElement[bool]:
     return or_(*ways)
 
 
+def subject(execution_id: int) -> str:
+    """What live pages watch to learn that an execution has moved; `executions` is all of them."""
+    return f"executions/{execution_id}"
+
+
 def get(session: Session, execution_id: int) -> Execution:
     execution = session.get(Execution, execution_id)
     if execution is None:

@@ -1,6 +1,7 @@
 """API keys: shown once, kept as a hash, each with the scopes it was given."""
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -129,3 +130,13 @@ def check(session: Session, clock: Clock, key: str, needed: Scope) -> ApiKey:
     if needed not in row.scopes:
         raise NotAllowed(f"The key {row.name!r} lacks the scope {needed.value!r}.")
     return row
+
+
+def watch(clock: Clock, key: ApiKey) -> Callable[[Session], bool]:
+    """Asks whether the key is good still, for answers that go on for hours."""
+
+    def is_good(session: Session) -> bool:
+        row = session.get(ApiKey, key.id)
+        return row is not None and row.is_good(clock.now())
+
+    return is_good

@@ -1,6 +1,7 @@
 """Browser sessions: a random token in a cookie, its hash in a row that can be revoked."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -145,3 +146,15 @@ def _rotate(session: Session, row: BrowserSession, shown: str, now: datetime) ->
         .returning(BrowserSession.id)
     )
     return None if done is None else token
+
+
+def watch(clock: Clock, row: BrowserSession) -> Callable[[Session], bool]:
+    """Asks whether a session goes on still, for answers that go on for hours."""
+    query = select(BrowserSession.id).where(
+        BrowserSession.id == row.id, BrowserSession.revoked_at.is_(None)
+    )
+
+    def is_alive(session: Session) -> bool:
+        return session.scalar(query.where(BrowserSession.expires_at > clock.now())) is not None
+
+    return is_alive

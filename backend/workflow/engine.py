@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import ValidationError
+from structlog.contextvars import bound_contextvars
 
 from backend.core.errors import AppError, InvalidInput, SessionDown, TemporaryError
 from backend.workflow.outcome import Ends, NotNeeded, Outcome
@@ -59,7 +60,8 @@ def run(steps: Iterable[Step], facts: Facts, tools: Tools) -> Iterator[StepResul
     """Give each step the facts it asks for, add what it finds, stop at the one that ends it."""
     known = dict(facts)
     for step in steps:
-        result = _run_one(step, known, tools)
+        with bound_contextvars(step=step.name):
+            result = _run_one(step, known, tools)
         yield result
         if result.outcome is not None or result.status is StepStatus.PARKED:
             return

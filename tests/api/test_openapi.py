@@ -62,6 +62,9 @@ def test_no_request_that_the_description_can_think_of_crashes_the_server(
     for result in schema.get_all_operations():
         assert isinstance(result, Ok)
         operation = result.ok()
+        if operation.path.endswith("/events"):
+            # An answer without an end: tests/executions/test_live_events.py reads it.
+            continue
         for mode, examples in MODES:
 
             @given(case=operation.as_strategy(generation_mode=mode))

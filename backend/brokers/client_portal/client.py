@@ -18,6 +18,9 @@ from backend.brokers.client_portal.answers import (
 from backend.brokers.client_portal.endpoints import Endpoint
 from backend.brokers.client_portal.tls import verification
 from backend.brokers.pacing import Pacer, Permit, SharedAnswer
+from backend.core.logging import get_logger
+
+log = get_logger(__name__)
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -107,7 +110,14 @@ class GatewayClient:
         )
         if isinstance(turn, SharedAnswer):
             return Answer(outcome=Outcome.OK, body=classify(200, turn.text).body, age=turn.age)
+        begun = time.perf_counter()
         answer, text = self._exchange(call)
+        log.debug(
+            "gateway_asked",
+            call=f"{call.endpoint.method} {call.address}",
+            outcome=answer.outcome.value,
+            ms=round((time.perf_counter() - begun) * 1000, 1),
+        )
         self._finish(turn, call.endpoint, answer, text)
         return answer
 

@@ -1,0 +1,148 @@
+"""
+Live pages: one subscription to Redis per web process wakes every page that is open.
+
+A wake-up says which subject changed, not what: each stream reads the database for itself. So a
+lost wake-up, or a Redis that is away, delays a page by `POLL_SECONDS` and hides nothing.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+from fastapi import Depends, Header, Request
+from fastapi.sse import EventSourceResponse, format_sse_event
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from backend.core.events import CHANNEL
+from backend.core.logging import get_logger
+from backend.core.settings import settings
+
+logger = get_logger(__name__)
+
+POLL_SECONDS = 5.0
+RECONNECT_SECONDS = 2.0
+MOST_READS_AT_ONCE = 6
+"""Threads, and so database connections, that all open pages share; the rest is for requests."""
+
+RETRY = format_sse_event(retry=2_000)
+KEEPALIVE = format_sse_event(comment="here")
+SIGNED_OUT = format_sse_event(event="signed_out", data_str="{}")
+"""The last event to a reader whose session or key is no longer good."""
+
+EVENT_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+}
+"""For the OpenAPI of routes that answer with `stream`."""
+
+T = TypeVar("T")
+
+
+class Waker:
+    """Rings when its subject has changed since it was last waited for."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """True when it rang, False when time ran out first."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return True
+
+
+class Hub:
+    """Belongs to one event loop. Starts to listen with the first page that watches."""
+
+    def __init__(self) -> None:
+        self._wakers: dict[str, set[Waker]] = defaultdict(set)
+        self._listening: asyncio.Task[None] | None = None
+        self._reads = CapacityLimiter(MOST_READS_AT_ONCE)
+
+    @contextmanager
+    def watching(self, subject: str) -> Iterator[Waker]:
+        """Wake-ups for this subject, such as `executions/12`, and for all below it."""
+        if self._listening is None or self._listening.done():
+            self._listening = asyncio.create_task(self._listen_for_good())
+        waker = Waker()
+        self._wakers[subject].add(waker)
+        try:
+            yield waker
+        finally:
+            self._wakers[subject].discard(waker)
+            if not self._wakers[subject]:
+                del self._wakers[subject]
+
+    async def read(self, call: Callable[[], T]) -> T:
+        """Run a read of the database in one of the few threads that live pages may use."""
+        return await to_thread.run_sync(call, limiter=self._reads)
+
+    async def close(self) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+
+    def wake(self, subject: str) -> None:
+        """Ring for a subject and for the ones above it."""
+        parts = subject.split("/")
+        for length in range(1, len(parts) + 1):
+            for waker in self._wakers.get("/".join(parts[:length]), ()):
+                waker.ring()
+
+    def _wake_all(self) -> None:
+        for wakers in self._wakers.values():
+            for waker in wakers:
+                waker.ring()
+
+    async def _listen_for_good(self) -> None:
+        is_away = False
+        while True:
+            try:
+                async with _client() as client, client.pubsub() as subscription:
+                    await subscription.subscribe(CHANNEL)
+                    is_away = False
+                    # What was said while nobody listened is lost: everybody looks.
+                    self._wake_all()
+                    while True:
+                        message = await subscription.get_message(timeout=POLL_SECONDS)
+                        if message is not None and message["type"] == "message":
+                            self.wake(message["data"])
+            except (RedisError, OSError) as error:
+                if not is_away:
+                    logger.warning("live_pages_poll", why=str(error))
+                is_away = True
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+
+def _client() -> Redis:
+    return Redis.from_url(
+        settings().redis_url,
+        decode_responses=True,
+        socket_connect_timeout=2,
+        health_check_interval=30,
+    )
+
+
+def stream(events: AsyncIterator[bytes]) -> EventSourceResponse:
+    """Answer with these events; no proxy may hold them back."""
+    headers = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+    return EventSourceResponse(events, headers=headers)
+
+
+def _hub(request: Request) -> Hub:
+    hub: Hub = request.app.state.live
+    return hub
+
+
+HubDep = Annotated[Hub, Depends(_hub)]
+LastSeen = Annotated[int, Header(alias="Last-Event-ID", ge=0, le=2**31 - 1)]
