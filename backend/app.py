@@ -12,6 +12,8 @@ from backend.core import logging
 from backend.core.database import transaction
 from backend.core.settings import settings
 from backend.core.version import VERSION
+from backend.decisions import api as decisions_api
+from backend.decisions import pages as decisions_pages
 from backend.executions import api as executions_api
 from backend.executions import gateway_states, health, list_pages, pages, rerun_pages
 from backend.executions.metrics import Metrics
@@ -57,10 +59,21 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     errors.install(app)
     app.add_middleware(Guard)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().web_allowed_hosts)
-    for router in (strategies_api.router, executions_api.router, market_api.router):
-        app.include_router(router, responses=errors.DOCUMENTED)
+    for api in (
+        strategies_api,
+        executions_api,
+        market_api,
+        decisions_api,
+    ):
+        app.include_router(api.router, responses=errors.DOCUMENTED)
     app.include_router(sign_in.router)
-    for pages_of in (list_pages, rerun_pages, pages, patterns):
+    for pages_of in (
+        list_pages,
+        rerun_pages,
+        pages,
+        patterns,
+        decisions_pages,
+    ):
         app.include_router(pages_of.router, dependencies=SIGNED_IN)
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)

@@ -7,6 +7,7 @@ from backend.core import logging
 from backend.core.queue import queue
 
 REAP_SECONDS = 10.0
+GATHER_SECONDS = 10.0
 
 app = queue()
 app.conf.beat_schedule = {
@@ -25,6 +26,16 @@ app.conf.beat_schedule = {
         "task": "executions.reap",
         "schedule": REAP_SECONDS,
         "options": {"expires": REAP_SECONDS},
+    },
+    "keep new decisions": {
+        "task": "decisions.gather",
+        "schedule": GATHER_SECONDS,
+        "options": {"expires": GATHER_SECONDS},
+    },
+    "look at what followed decisions": {
+        "task": "decisions.follow",
+        "schedule": 60.0,
+        "options": {"expires": 55},
     },
 }
 

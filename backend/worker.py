@@ -5,11 +5,12 @@ import threading
 from celery.signals import setup_logging, worker_ready
 
 from backend.core import logging
+from backend.decisions import tasks as decisions
 from backend.executions import partitions
 from backend.executions.tasks import app, keep_session
 from backend.executions.tools import live_tools
 
-__all__ = ["app"]
+__all__ = ["app", "decisions"]
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

@@ -79,6 +79,17 @@ def last_bars(session: Session, key: Key, count: int, before_ms: int) -> Bars:
     return Bars.from_rows(key.timeframe, rows[::-1])
 
 
+def bars_from(session: Session, key: Key, start_ms: int) -> Bars:
+    """The stored bars that start at the moment or later, oldest first."""
+    columns = (Bar.time, *(cast(getattr(Bar, name), Double) for name in COLUMNS[1:]))
+    rows = session.execute(
+        select(*columns)
+        .where(Bar.conid == key.conid, Bar.timeframe == key.timeframe, Bar.time >= start_ms)
+        .order_by(Bar.time)
+    ).all()
+    return Bars.from_rows(key.timeframe, rows)
+
+
 def lock(session: Session, key: Key) -> None:
     """Until the transaction ends, nobody else adds to or replaces this series."""
     session.execute(

@@ -1,0 +1,1 @@
+"""What the machine decided, and what the market did afterwards."""

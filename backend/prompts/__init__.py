@@ -1,0 +1,1 @@
+"""Prompts as people change them: versions, labels, previews, and what each version did."""
