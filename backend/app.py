@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from backend.core import logging
@@ -57,8 +58,10 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
-    app.add_middleware(Guard)
+    # From the inside out: the outer ones see the refusals of the inner ones, too.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().web_allowed_hosts)
+    app.add_middleware(Guard)
+    app.add_middleware(GZipMiddleware, compresslevel=6)
     for api in (
         strategies_api,
         executions_api,

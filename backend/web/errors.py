@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from backend.core.errors import AppError, Conflict, InvalidInput
 from backend.core.logging import get_logger
 from backend.core.redaction import redact_text
-from backend.web.middleware import HEADERS
+from backend.web.headers import HEADERS
 from backend.web.rendering import templates
 from backend.web.returning import sign_in_path
 from backend.web.signed_in import SAFE_METHODS, SignInNeeded

@@ -3,32 +3,17 @@
 import re
 import secrets
 import time
-from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.logging import get_logger
-from backend.web import cookies
-from backend.web.flash import COOKIE
+from backend.web import errors, headers
 
 logger = get_logger(__name__)
 
 MAX_BODY_BYTES = 1_000_000
-
-HEADERS = {
-    # Everything is served by us; Plotly sets styles on its elements, so styles may be inline.
-    "Content-Security-Policy": (
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:;"
-        " frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-}
 
 
 class Guard:
@@ -44,7 +29,7 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _add_headers(scope, message, request_id)
+                headers.add(scope, message, request_id)
                 _log(scope, message["status"], begun)
             await send(message)
 
@@ -53,7 +38,7 @@ class Guard:
             body = await _whole_body(scope, receive)
             _refuse_nul(scope, body)
         except _Refused as refused:
-            refusal = JSONResponse({"error": refused.error}, status_code=refused.status)
+            refusal = errors.answer(Request(scope), refused.status, refused.code, str(refused))
             return await refusal(scope, receive, send_with_headers)
 
         async def replay() -> Message:
@@ -64,31 +49,10 @@ class Guard:
         await self.app(scope, replay, send_with_headers)
 
 
-def _add_headers(scope: Scope, message: Message, request_id: str) -> None:
-    headers = MutableHeaders(scope=message)
-    headers["X-Request-Id"] = request_id
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    if scope["scheme"] == "https":
-        headers["Strict-Transport-Security"] = "max-age=31536000"
-    if fresh := scope.get("state", {}).get("fresh_token"):
-        headers.append("Set-Cookie", cookies.header(Request(scope), *fresh))
-    if message["status"] < 300 and _is_page_with_flash(scope):
-        headers.append("Set-Cookie", f"{COOKIE}=; Max-Age=0; Path=/; HttpOnly")
-
-
-def _is_page_with_flash(scope: Scope) -> bool:
-    """Whether a page shows what the one before had to say; fetches of its parts do not."""
-    headers = Headers(scope=scope)
-    asks_for_page = headers.get("sec-fetch-mode", "navigate") == "navigate"
-    return asks_for_page and f"{COOKIE}=" in headers.get("cookie", "")
-
-
 class _Refused(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
-        self.status = status
-        self.error: dict[str, Any] = {"code": code, "message": message, "field": None}
+        self.status, self.code = status, code
 
 
 # In JSON it may stand as an escape, unless its backslash is itself escaped.

@@ -12,7 +12,7 @@ from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 from starlette.requests import Request
 
-from backend.web.assets import FRONTEND, static
+from backend.web.assets import FRONTEND, plotly_map_styles, static
 from backend.web.comparing import compare_lines
 from backend.web.flash import flashed
 from backend.web.json_tree import json_tree
@@ -129,5 +129,9 @@ templates.env.filters |= {
     "polylines": _polylines,
     "compare_lines": compare_lines,
 }
-templates.env.globals |= {"static": static, "csrf_of_request": _csrf.get}
+templates.env.globals |= {
+    "static": static,
+    "csrf_of_request": _csrf.get,
+    "plotly_map_styles": plotly_map_styles,
+}
 templates.env.trim_blocks = templates.env.lstrip_blocks = True

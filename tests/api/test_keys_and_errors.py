@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from backend.core.database import transaction
 from backend.executions import service
-from backend.web.middleware import HEADERS
+from backend.web.headers import HEADERS
 from tests.support.live_engine import definition
 from tests.support.web_client import Api, new_key
 
