@@ -16,7 +16,7 @@ from backend.core.version import VERSION
 from backend.decisions import api as decisions_api
 from backend.decisions import pages as decisions_pages
 from backend.executions import api as executions_api
-from backend.executions import gateway_states, health, list_pages, pages, rerun_pages
+from backend.executions import gateway_states, health, list_pages, pages, replay_api, rerun_pages
 from backend.executions.metrics import Metrics
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
@@ -64,6 +64,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     app.add_middleware(GZipMiddleware, compresslevel=6)
     for api in (
         strategies_api,
+        replay_api,
         executions_api,
         market_api,
         decisions_api,

@@ -4,6 +4,7 @@ import threading
 
 from celery.signals import setup_logging, worker_ready
 
+from backend.charts import Renderer
 from backend.core import logging
 from backend.decisions import tasks as decisions
 from backend.executions import partitions
@@ -25,5 +26,5 @@ def _warm_up(**_: object) -> None:
     partitions.ensure(tools.clock)
     # Beat asks for it a minute after its start; pages should know the account before that.
     threading.Thread(target=keep_session, daemon=True).start()
-    if tools.renderer is not None:
+    if isinstance(tools.renderer, Renderer):
         threading.Thread(target=tools.renderer.warm_up, daemon=True).start()

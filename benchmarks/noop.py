@@ -7,7 +7,7 @@ from backend.executions.executor import StrategyExecutor
 from backend.workflow.outcome import Ends, Outcome
 from backend.workflow.plan import Plan
 from backend.workflow.steps import Step, Tools
-from backend.workflow.steps.base import StepData
+from backend.workflow.steps.base import StepData, Touches
 
 NOTHING_TASK = "benchmark.nothing"
 DONE_KEY = "benchmark:done"
@@ -43,8 +43,11 @@ def executor(steps: int) -> StrategyExecutor:
 
 def _plan(count: int) -> Plan:
     names = tuple(f"step_{number}" for number in range(1, count + 1))
-    steps = [Step(name=name, input=Given, output=Found, run=_pass) for name in names[:-1]]
-    last = Step(name=names[-1], input=Given, output=Found, run=_end)
+    steps = [
+        Step(name=name, input=Given, output=Found, touches=Touches.NOTHING, run=_pass)
+        for name in names[:-1]
+    ]
+    last = Step(name=names[-1], input=Given, output=Found, touches=Touches.NOTHING, run=_end)
     return Plan(names=names, steps=(*steps, last))
 
 

@@ -127,6 +127,8 @@ class Answer:
     request_hash: str
     from_cache: bool = False
     attempts: tuple[Attempt, ...] = ()
+    recorded_in: str = ""
+    """Whose record this answer was taken from, such as "execution 12"; never stored with it."""
 
     def to_json(self) -> dict[str, Any]:
         """The shape of a stored answer; `from_json` reads it back. Money is a decimal string."""
@@ -221,9 +223,8 @@ class Analyst(Protocol):
     name: str
     is_rule_based: bool
 
-    @classmethod
-    def create(cls, settings: Settings, *, budget: Budget, cache: AnswerCache | None) -> Self:
-        """One that is ready to answer; a missing key shows in its answers, not here."""
+    def request_hash(self, request: Request) -> str:
+        """By what this analyst knows the exact question again; see the function `request_hash`."""
         ...
 
     def analyze(self, request: Request) -> Answer:
@@ -231,4 +232,13 @@ class Analyst(Protocol):
         ...
 
 
-analysts: Registry[type[Analyst]] = Registry("analyst")
+class NamedAnalyst(Analyst, Protocol):
+    """One that settings can choose by its name."""
+
+    @classmethod
+    def create(cls, settings: Settings, *, budget: Budget, cache: AnswerCache | None) -> Self:
+        """One that is ready to answer; a missing key shows in its answers, not here."""
+        ...
+
+
+analysts: Registry[type[NamedAnalyst]] = Registry("analyst")

@@ -82,16 +82,13 @@ class OpenAIAnalyst:
             self._remember(self._cache, answer)
         return answer
 
+    def request_hash(self, request: Request) -> str:
+        return request_hash(
+            request, analyst=self.name, parameters=_parameters(request), schema=opinion_schema()
+        )
+
     def _blank(self, request: Request) -> Answer:
         """What is known of an answer before anything was asked."""
-        parameters = {
-            "temperature": request.temperature,
-            "max_output_tokens": request.max_output_tokens,
-            "image_detail": protocol.IMAGE_DETAIL,
-        }
-        sought = request_hash(
-            request, analyst=self.name, parameters=parameters, schema=opinion_schema()
-        )
         return Answer(
             analyst=self.name,
             is_rule_based=False,
@@ -100,11 +97,16 @@ class OpenAIAnalyst:
             reason_code=None,
             raw=(),
             model=request.model,
-            parameters={**parameters, "base_url": self._settings.openai_base_url},
+            parameters={
+                **_parameters(request),
+                # The server may give the one that answers a longer name.
+                "model": request.model,
+                "base_url": self._settings.openai_base_url,
+            },
             usage=Usage(),
             seconds=0.0,
             finish_reason="",
-            request_hash=sought,
+            request_hash=self.request_hash(request),
         )
 
     def _not_ready(self, request: Request, price: ModelPrice | None) -> tuple[str, str] | None:
@@ -139,6 +141,14 @@ class OpenAIAnalyst:
         except Exception:
             # The answer is paid for and good; losing its copy only costs money later.
             _log.exception("answer_not_cached", request_hash=answer.request_hash)
+
+
+def _parameters(request: Request) -> dict[str, Any]:
+    return {
+        "temperature": request.temperature,
+        "max_output_tokens": request.max_output_tokens,
+        "image_detail": protocol.IMAGE_DETAIL,
+    }
 
 
 @dataclass

@@ -64,10 +64,10 @@ class RuleBasedAnalyst:
             usage=Usage(),
             seconds=perf_counter() - begun,
             finish_reason="stop" if opinion else "",
-            request_hash=self._hash(request),
+            request_hash=self.request_hash(request),
         )
 
-    def _hash(self, request: Request) -> str:
+    def request_hash(self, request: Request) -> str:
         parameters: dict[str, Any] = {"facts": request.facts}
         return request_hash(
             request, analyst=self.name, parameters=parameters, schema=opinion_schema()

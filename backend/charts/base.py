@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 from backend.core.errors import InvalidInput
 from backend.core.values import Bars, FloatArray
@@ -71,6 +71,14 @@ class ChartInput:
                     " bars. Compute it over the same bars.",
                     field=item.label,
                 )
+
+
+class Pictures(Protocol):
+    """Whoever can tell what a figure looks like."""
+
+    def png(self, figure: bytes) -> bytes:
+        """The picture of a figure in JSON; raises `OutsideError` where there is none."""
+        ...
 
 
 class BadFigure(Exception):

@@ -26,6 +26,8 @@ COMMANDS = {
     "verify": "backend.cli.verify:verify",
     "link": "backend.cli.link:link",
     "password": "backend.cli.password:password",
+    "replay": "backend.cli.replay:replay_",
+    "diff": "backend.cli.diff:diff",
     "api-key": "backend.cli.api_key:app",
     "gateway": "backend.cli.gateway:gateway",
     "test": "backend.cli.tests:test",
@@ -40,7 +42,10 @@ PASSES_ARGUMENTS_ON = {"test", "bench"}
 STANDS_ALONE = {"up", "attend", "gateway", "test"}
 """Commands that must not be led to the running stack's database."""
 
-NEEDS_DATABASE = {"run", "executions", "lineage", "verify", "link", "password", "api-key"}
+NEEDS_DATABASE = {
+    *("run", "executions", "lineage", "verify", "replay", "diff"),
+    *("link", "password", "api-key"),
+}
 
 
 class _LazyGroup(typer.core.TyperGroup):

@@ -1,4 +1,7 @@
-"""Makes decisions and questions out of lineage records, in the order in which they came."""
+"""
+Makes decisions and questions out of lineage records, in the order in which they came; what a
+replay says happened to nobody.
+"""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -37,6 +40,7 @@ LEFT JOIN LATERAL (
     AND record.output IS NOT NULL
   ORDER BY sequence DESC LIMIT 1) AS drawn ON true
 WHERE signal.step = 'generate_signal' AND signal.status IN ('finished', 'ended')
+  AND execution.replay_of IS NULL
   AND signal.recorded_at >= :since
   AND signal.output ? 'signal' AND signal.input ? 'snapshots'
   AND NOT EXISTS (SELECT FROM decisions WHERE decisions.execution_id = signal.execution_id)
@@ -51,6 +55,7 @@ SELECT record.execution_id, record.recorded_at, execution.prompt_versions,
 FROM workflow_lineage AS record
 JOIN executions AS execution ON execution.id = record.execution_id
 WHERE record.step IN ('analyze_charts', 'form_view') AND record.status IN ('finished', 'failed')
+  AND execution.replay_of IS NULL
   AND record.recorded_at >= :since AND execution.prompt_versions ? 'system'
   AND (record.output->'conversations'->0 IS NOT NULL
     OR jsonb_typeof(record.output->'view_conversation') = 'object')

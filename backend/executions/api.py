@@ -55,6 +55,7 @@ class ExecutionOut(Out):
     reason: str | None
     signal_action: str | None
     is_simulated: bool | None
+    replay_of: int | None = Field(description="Null for an execution that met the world.")
     current_step: str | None
     created_at: datetime
     started_at: datetime | None

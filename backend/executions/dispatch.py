@@ -232,6 +232,7 @@ def _already_running(session: Session, strategy: Strategy, symbols: list[str]) -
             Execution.strategy_id == strategy.id,
             Execution.symbol.in_(symbols),
             Execution.status != Status.FINISHED,
+            Execution.replay_of.is_(None),
         )
     ).first()
     if running is None:

@@ -15,7 +15,7 @@ from backend.core import events
 from backend.core.database import DatabaseAway, statements, transaction
 from backend.core.logging import get_logger
 from backend.core.version import code_version
-from backend.executions import leases, lineage, service
+from backend.executions import leases, lineage, replaying, service, sources
 from backend.executions.facts import FirstFacts
 from backend.executions.leases import Lease
 from backend.executions.lineage import Chain, Entry, Progress
@@ -39,8 +39,11 @@ class Claim:
     """An execution that this worker holds: what is left to do, and what is known already."""
 
     chain: Chain
+    tools: Tools
+    """Those of the worker, or for a replay what its source recorded in their place."""
     left: list[Step]
     facts: dict[str, Any]
+    is_replay: bool
     attempts: dict[str, int]
     """Step -> how many attempts at it are on record."""
 
@@ -73,7 +76,7 @@ class StrategyExecutor:
 
     def _run_and_keep(self, claim: Claim) -> StepResult:
         """Every result is committed before the next step starts; the last one with the skipped."""
-        for result in engine.run(claim.left, claim.facts, self.tools):
+        for result in engine.run(claim.left, claim.facts, claim.tools, clock=self.tools.clock):
             skipped = []
             if result.outcome is not None:
                 after = self.plan.after(result.step)
@@ -87,13 +90,25 @@ class StrategyExecutor:
     def _claim(self, lease: Lease) -> Claim:
         claim = Claim(
             chain=lease.chain,
+            tools=self.tools,
             left=list(self.plan.steps),
             facts=self._first_facts.of(lease),
+            is_replay=lease.replay_of is not None,
             attempts=dict.fromkeys(self.plan.names, 0),
         )
+        if lease.replay_of is not None:
+            self._go_back(claim, lease, lease.replay_of)
         if lease.chain.record_count or lease.lost_step:
             self._resume(claim, lease)
         return claim
+
+    def _go_back(self, claim: Claim, lease: Lease, replay_of: int) -> None:
+        """The record of the source in place of the world, and its trigger among the facts."""
+        with transaction() as session:
+            source = sources.read(session, replay_of)
+        claim.facts = self._first_facts.of(replace(lease, trigger=source.lived.trigger))
+        claim.tools = replaying.tools(self.tools, source, claim.facts)
+        claim.left = replaying.steps(self.plan.steps, source)
 
     def _resume(self, claim: Claim, lease: Lease) -> None:
         """Rebuild the facts from the records, and go on at the first step that is not done."""
@@ -101,7 +116,7 @@ class StrategyExecutor:
             execution = session.get_one(Execution, lease.chain.execution_id)
             records = lineage.read(session, execution)
         done = {record.step for record in records if record.status in DONE}
-        claim.left = [step for step in self.plan.steps if step.name not in done]
+        claim.left = [step for step in claim.left if step.name not in done]
         for record in records:
             claim.attempts[record.step] += 1
             if record.status in DONE:
@@ -109,7 +124,7 @@ class StrategyExecutor:
         if lease.lost_step:
             self._record_interruption(claim, lease, lease.lost_step)
             self._give_up_deadly(claim, records)
-        elif records[-1].status is RecordStatus.PARKED:
+        elif records[-1].status is RecordStatus.PARKED and not claim.is_replay:
             self._give_up_late(claim, lease)
 
     def _give_up_late(self, claim: Claim, lease: Lease) -> None:
@@ -138,7 +153,7 @@ class StrategyExecutor:
             started_at=started_at,
             recorded_at=now,
             seconds=max(0.0, (now - started_at).total_seconds()),
-            actor=actor(),
+            actor=actor(is_replay=claim.is_replay),
             code_version=code_version(),
         )
         progress = Progress(next_step=step, next_attempt=lease.lost_attempt + 1)
@@ -162,7 +177,7 @@ class StrategyExecutor:
             started_at=result.started_at,
             recorded_at=self.tools.clock.now(),
             seconds=result.seconds,
-            actor=actor(),
+            actor=actor(is_replay=claim.is_replay),
             code_version=code_version(),
         )
 
@@ -224,6 +239,7 @@ def _machine() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def actor() -> str:
-    """Who writes a record: host, process and thread of this worker."""
-    return f"worker:{_machine()}:{threading.current_thread().name}"
+def actor(*, is_replay: bool = False) -> str:
+    """Who writes a record: host, process and thread, and whether the world was met."""
+    part = "replay" if is_replay else "worker"
+    return f"{part}:{_machine()}:{threading.current_thread().name}"

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from backend.core.database import transaction
+from backend.executions.changes import Changes
 from backend.executions.leases import Lease
 from backend.executions.models import Trigger
 from backend.strategies.definition import StrategyDefinition, schedule_of
@@ -27,8 +28,11 @@ class FirstFacts:
         """The same for every attempt at an execution."""
         definition = self._definition(lease.strategy_version_id)
         run_before = _run_before(definition["schedule"], Trigger(lease.trigger), lease.due_at)
+        facts = definition["facts"]
+        if changed := Changes.from_json(lease.changes).definition:
+            facts = _definition_facts(facts["strategy_version"], changed)
         return {
-            **definition["facts"],
+            **facts,
             "execution_id": lease.chain.execution_id,
             "strategy_id": lease.strategy_id,
             "symbol": lease.symbol,

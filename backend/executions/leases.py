@@ -43,7 +43,7 @@ UPDATE executions SET
   current_step_started_at = :now
 FROM before WHERE executions.id = before.id
 RETURNING executions.id, strategy_id, strategy_version_id, symbol, due_at, trigger,
-  prompt_versions, record_count, chain_head, before.status AS status_before,
+  prompt_versions, replay_of, changes, record_count, chain_head, before.status AS status_before,
   before.current_step AS lost_step, before.current_attempt AS lost_attempt,
   before.current_step_started_at AS lost_step_started_at
 """,
@@ -65,6 +65,8 @@ class Lease:
     due_at: datetime
     trigger: str
     prompt_versions: dict[str, Any]
+    replay_of: int | None
+    changes: dict[str, Any] | None
     lost_step: str | None
     lost_attempt: int
     lost_step_started_at: datetime | None
@@ -95,7 +97,7 @@ def take(execution_id: int, *, first_step: str, now: datetime) -> Lease | None:
 
 _AS_THEY_ARE = (
     *("strategy_id", "strategy_version_id", "symbol", "due_at", "trigger", "prompt_versions"),
-    "lost_step_started_at",
+    *("replay_of", "changes", "lost_step_started_at"),
 )
 
 

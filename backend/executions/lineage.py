@@ -84,19 +84,21 @@ class Chain:
 
 def genesis(execution: Execution) -> str:
     """The hash that the first record continues: of what the execution was asked to do."""
-    return sha256_hex(
-        canonical_json(
-            {
-                "strategy_id": execution.strategy_id,
-                "strategy_version_id": execution.strategy_version_id,
-                "symbol": execution.symbol,
-                "due_at": _moment(execution.due_at),
-                "trigger": execution.trigger,
-                "requested_by": execution.requested_by,
-                "prompt_versions": execution.prompt_versions,
-            }
-        )
-    )
+    asked = {
+        "strategy_id": execution.strategy_id,
+        "strategy_version_id": execution.strategy_version_id,
+        "symbol": execution.symbol,
+        "due_at": _moment(execution.due_at),
+        "trigger": execution.trigger,
+        "requested_by": execution.requested_by,
+        "prompt_versions": execution.prompt_versions,
+    }
+    if execution.replay_of is not None:
+        asked |= {name: getattr(execution, name) for name in _OF_REPLAYS}
+    return sha256_hex(canonical_json(asked))
+
+
+_OF_REPLAYS = ("replay_of", "replay_from", "changes")
 
 
 # One statement for any number of records and artifacts: one round trip, and no window between a

@@ -57,10 +57,12 @@ def count(session: Session, filters: Filters) -> Counts:
 # it the whole table may be read for an outcome that is rare.
 _OF_EACH = text("""
 SELECT state, (SELECT count(*) FROM (
-    SELECT 1 FROM executions WHERE outcome = state ORDER BY id DESC LIMIT :enough) AS found)
+    SELECT 1 FROM executions WHERE outcome = state AND replay_of IS NULL
+    ORDER BY id DESC LIMIT :enough) AS found)
 FROM unnest(CAST(:outcomes AS text[])) AS state
 UNION ALL
-SELECT status, count(*) FROM executions WHERE status <> 'finished' GROUP BY status
+SELECT status, count(*) FROM executions WHERE status <> 'finished' AND replay_of IS NULL
+GROUP BY status
 """)
 
 

@@ -45,7 +45,7 @@ class Metrics(Collector):
         with transaction() as session:
             finished = session.execute(
                 select(Execution.outcome, Execution.reason_code, func.count())
-                .where(Execution.outcome.is_not(None))
+                .where(Execution.outcome.is_not(None), Execution.replay_of.is_(None))
                 .group_by(Execution.outcome, Execution.reason_code)
             ).all()
             unfinished = dict(
@@ -74,7 +74,9 @@ class Metrics(Collector):
                 text("""
                     SELECT step, status, count(*),
                       percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds)
-                    FROM workflow_lineage WHERE recorded_at >= :since GROUP BY step, status
+                    FROM workflow_lineage
+                    WHERE recorded_at >= :since AND actor NOT LIKE 'replay:%'
+                    GROUP BY step, status
                 """),
                 {"since": self._clock.now() - RECENT},
             ).all()

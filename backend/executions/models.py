@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     ColumnElement,
     ForeignKey,
     Identity,
@@ -34,6 +35,7 @@ class Trigger(StrEnum):
     PLAY = "play"  #: the button on a page
     API = "api"  #: a program asked
     CLI = "cli"  #: a person asked in the terminal
+    REPLAY = "replay"  #: a past one is run again on what it recorded; nothing goes out
 
 
 class RecordStatus(StrEnum):
@@ -59,25 +61,43 @@ class Execution(Model):
     The row is the message of record: the queue carries only its id. `lease_token` fences: a worker
     that lost its lease can no longer write. `record_count` and `chain_head` close the chain of
     lineage records, so that a record cut off its end is missed.
+
+    A replay is an execution too, of the same strategy, symbol and due time as the one it replays;
+    what keeps executions apart from each other does not see it.
     """
 
     __tablename__ = "executions"
     __table_args__ = (
-        UniqueConstraint("strategy_id", "symbol", "due_at"),
+        Index(
+            "executions_once",
+            "strategy_id",
+            "symbol",
+            "due_at",
+            unique=True,
+            postgresql_where=text("replay_of IS NULL"),
+        ),
         Index(
             "executions_one_unfinished",
             "strategy_id",
             "symbol",
             unique=True,
-            postgresql_where=text("status <> 'finished'"),
+            postgresql_where=text("status <> 'finished' AND replay_of IS NULL"),
         ),
+        Index(
+            "executions_replays",
+            "replay_of",
+            "id",
+            postgresql_where=text("replay_of IS NOT NULL"),
+        ),
+        CheckConstraint("(trigger = 'replay') = (replay_of IS NOT NULL)", name="replay_has_source"),
         Index(
             "executions_unfinished",
             "status",
             "lease_until",
             postgresql_where=text("status <> 'finished'"),
         ),
-        Index("executions_by_outcome", "outcome", "id"),
+        # Partial, so that counts without replays read the index alone.
+        Index("executions_by_outcome", "outcome", "id", postgresql_where=text("replay_of IS NULL")),
         Index("executions_by_strategy", "strategy_id", "id"),
         Index("executions_by_symbol", "symbol", "id"),
         Index("executions_by_creation", "created_at"),
@@ -99,6 +119,13 @@ class Execution(Model):
     requested_by: Mapped[str]
     prompt_versions: Mapped[dict[str, Any]]
     """Prompt kind -> id of the prompt version in force when the execution was made."""
+
+    replay_of: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("executions.id"))
+    """The execution whose record this one is run on; None for one that met the world."""
+    replay_from: Mapped[str | None]
+    """The first step that is run again; what comes before it is taken over."""
+    changes: Mapped[dict[str, Any] | None]
+    """What a replay does differently; written and read by `changes.Changes`."""
 
     status: Mapped[Status] = mapped_column(default=Status.QUEUED)
     outcome: Mapped[Outcome | None]

@@ -44,7 +44,10 @@ def send_abandoned() -> int:
 
 
 def resume_parked(broker: Broker, clock: Clock) -> int:
-    """Queue parked executions once the session stands, or once they are too late to run."""
+    """
+    Queue parked executions once the session stands, or once they are too late to run; replays,
+    which ask no broker, after their rest.
+    """
     with transaction() as session:
         parked = _parked(session)
     if not parked:
@@ -54,7 +57,9 @@ def resume_parked(broker: Broker, clock: Clock) -> int:
     ids = [
         execution.id
         for execution, document in parked
-        if is_ready or is_too_late(document, execution.trigger, execution.due_at, now)
+        if is_ready
+        or execution.replay_of is not None
+        or is_too_late(document, execution.trigger, execution.due_at, now)
     ]
     with transaction() as session:
         resumed = list(

@@ -24,6 +24,7 @@ class Filters:
     """
     Each one narrows. `before` is the id that the page before ended with, `after` the one that it
     began with. `words` are looked for in reasons, symbols and strategies' names, or are an id.
+    Replays are found only where their trigger is asked for.
     """
 
     strategy_id: int | None = None
@@ -72,6 +73,8 @@ def narrowed(query: Select[*Columns], session: Session, filters: Filters) -> Sel
         wanted = getattr(filters, name)
         if wanted is not None:
             query = query.where(getattr(Execution, name) == wanted)
+    if filters.trigger is not Trigger.REPLAY:
+        query = query.where(Execution.replay_of.is_(None))
     if filters.since is not None:
         query = query.where(Execution.created_at >= filters.since)
     if filters.until is not None:
@@ -132,14 +135,18 @@ def recent_records(
 
 
 def step_statistics(session: Session, since: datetime) -> list[dict[str, Any]]:
-    """Per step and status: how many, median and 95th percentile of seconds, tokens, money."""
+    """
+    Per step and status: how many, median and 95th percentile of seconds, tokens, money; replays
+    apart.
+    """
     rows = session.execute(
         text("""
             SELECT step, status, count(*) AS records,
               percentile_cont(0.5) WITHIN GROUP (ORDER BY seconds) AS p50_seconds,
               percentile_cont(0.95) WITHIN GROUP (ORDER BY seconds) AS p95_seconds,
               sum(tokens) AS tokens, sum(cost_usd) AS cost_usd
-            FROM workflow_lineage WHERE recorded_at >= :since
+            FROM workflow_lineage
+            WHERE recorded_at >= :since AND actor NOT LIKE 'replay:%'
             GROUP BY step, status ORDER BY step, status
         """),
         {"since": since},
@@ -148,10 +155,14 @@ def step_statistics(session: Session, since: datetime) -> list[dict[str, Any]]:
 
 
 def outcome_statistics(session: Session, since: datetime) -> list[dict[str, Any]]:
-    """Per outcome and reason: how many executions."""
+    """Per outcome and reason: how many executions, replays apart."""
     rows = session.execute(
         select(Execution.outcome, Execution.reason_code, func.count().label("executions"))
-        .where(Execution.created_at >= since, Execution.outcome.is_not(None))
+        .where(
+            Execution.created_at >= since,
+            Execution.outcome.is_not(None),
+            Execution.replay_of.is_(None),
+        )
         .group_by(Execution.outcome, Execution.reason_code)
         .order_by(func.count().desc())
     )

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 from structlog.contextvars import bound_contextvars
 
+from backend.core.clock import Clock
 from backend.core.errors import AppError, InvalidInput, SessionDown, TemporaryError
-from backend.workflow.outcome import Ends, NotNeeded, Outcome
+from backend.workflow.outcome import Ends, NotNeeded, Outcome, Withheld
 from backend.workflow.steps.base import Facts, Notes, Step, StepData, Tools
 
 
@@ -56,12 +57,19 @@ def check(steps: Iterable[Step], facts: Iterable[str]) -> None:
         known |= step.finds
 
 
-def run(steps: Iterable[Step], facts: Facts, tools: Tools) -> Iterator[StepResult]:
-    """Give each step the facts it asks for, add what it finds, stop at the one that ends it."""
+def run(
+    steps: Iterable[Step], facts: Facts, tools: Tools, *, clock: Clock | None = None
+) -> Iterator[StepResult]:
+    """
+    Give each step the facts it asks for, add what it finds, stop at the one that ends it.
+
+    `clock` times the steps where the one among the tools, which steps see, stands in the past.
+    """
+    clock = clock or tools.clock
     known = dict(facts)
     for step in steps:
         with bound_contextvars(step=step.name):
-            result = _run_one(step, known, tools)
+            result = _run_one(step, known, tools, clock)
         yield result
         if result.outcome is not None or result.status is StepStatus.PARKED:
             return
@@ -83,9 +91,9 @@ def skipped(step_name: str, ending: StepResult) -> StepResult:
     )
 
 
-def _run_one(step: Step, facts: dict[str, Any], tools: Tools) -> StepResult:
+def _run_one(step: Step, facts: dict[str, Any], tools: Tools, clock: Clock) -> StepResult:
     notes = Notes()
-    started_at, start = tools.clock.now(), time.perf_counter()
+    started_at, start = clock.now(), time.perf_counter()
     asked: dict[str, Any] = {}
     ending: dict[str, Any] = {}
     found: StepData | Any = None
@@ -98,9 +106,7 @@ def _run_one(step: Step, facts: dict[str, Any], tools: Tools) -> StepResult:
         ending = _ending(StepStatus.SKIPPED, reason.code, reason.sentence)
     except Ends as reason:
         found = reason.found
-        is_failure = reason.outcome is Outcome.FAILED
-        status = StepStatus.FAILED if is_failure else StepStatus.ENDED
-        ending = _ending(status, reason.code, reason.sentence, reason.outcome)
+        ending = _ending(_status(reason), reason.code, reason.sentence, reason.outcome)
     except (SessionDown, TemporaryError) as error:
         ending = _ending(StepStatus.PARKED, error.code, error.message)
     except AppError as error:
@@ -117,6 +123,12 @@ def _run_one(step: Step, facts: dict[str, Any], tools: Tools) -> StepResult:
         started_at=started_at,
         seconds=time.perf_counter() - start,
     )
+
+
+def _status(reason: Ends) -> StepStatus:
+    if isinstance(reason, Withheld):
+        return StepStatus.SKIPPED
+    return StepStatus.FAILED if reason.outcome is Outcome.FAILED else StepStatus.ENDED
 
 
 def _ask(step: Step, facts: dict[str, Any]) -> StepData:

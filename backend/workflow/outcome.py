@@ -34,6 +34,10 @@ class Ends(Exception):
         self.found = found
 
 
+class Withheld(Ends):
+    """Raised in place of a step that must not run here: it is recorded as skipped."""
+
+
 class NotNeeded(Exception):
     """Raised by a step that this strategy does not ask for; the execution goes on with `found`."""
 

@@ -11,7 +11,7 @@ from backend.worker import app
 from backend.workflow.outcome import Ends, Outcome
 from backend.workflow.plan import Plan
 from backend.workflow.steps import Step, Tools
-from backend.workflow.steps.base import StepData
+from backend.workflow.steps.base import StepData, Touches
 
 __all__ = ["app"]
 
@@ -38,8 +38,8 @@ def _end(_given: Given, _tools: Tools) -> Found:
 @cache
 def _executor() -> StrategyExecutor:
     plan = (
-        Step(name="write", input=Given, output=Found, run=_write),
-        Step(name="end", input=Given, output=Found, run=_end),
+        Step(name="write", input=Given, output=Found, touches=Touches.NOTHING, run=_write),
+        Step(name="end", input=Given, output=Found, touches=Touches.NOTHING, run=_end),
     )
     return StrategyExecutor(live_tools(), Plan(names=("write", "end"), steps=plan))
 

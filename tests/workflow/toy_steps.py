@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, cast
 
 from backend.core.clock import ManualClock
-from backend.workflow.steps.base import Notes, Step, StepData, Tools
+from backend.workflow.steps.base import Notes, Step, StepData, Tools, Touches
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -50,8 +50,9 @@ def a_step(
     *,
     asks: type[StepData] = Nothing,
     finds: type[StepData] = Nothing,
+    touches: Touches = Touches.NOTHING,
 ) -> Step:
-    return Step(name=name, input=asks, output=finds, run=run)
+    return Step(name=name, input=asks, output=finds, touches=touches, run=run)
 
 
 def find_price(_: Nothing, __: Tools) -> Price:

@@ -15,7 +15,7 @@ from backend.core.values import Timeframe
 from backend.trading.signal import SignalSettings
 from backend.workflow.outcome import Ends, NotNeeded, Outcome
 from backend.workflow.settings import AnalysisSettings, ChartSettings
-from backend.workflow.steps.base import ArtifactRef, StepData, Tools, step
+from backend.workflow.steps.base import ArtifactRef, StepData, Tools, Touches, step
 from backend.workflow.steps.compute_indicators import RuleFindings
 from backend.workflow.steps.fetch_bars import BarSnapshot
 from backend.workflow.steps.render_charts import RenderedChart, as_array
@@ -73,7 +73,7 @@ class Output(StepData):
     conversations: list[Conversation]
 
 
-@step("analyze_charts", input=Input, output=Output)
+@step("analyze_charts", input=Input, output=Output, touches=Touches.ANALYST)
 def analyze_charts(input: Input, tools: Tools) -> Output:
     """One structured opinion per timeframe; one that fails ends the execution."""
     facts = {chart.timeframe: chart_facts(chart, input, tools) for chart in input.chart_settings}
@@ -114,7 +114,13 @@ def converse(
     timeframe: Timeframe | None = None,
 ) -> Conversation:
     """Keep the whole exchange as an artifact, count its cost, and return its summary."""
-    tools.spend(answer.usage)
+    if answer.recorded_in:
+        tools.note(
+            f"Answered from the record of {answer.recorded_in}: nothing was asked or paid.",
+            answered_from=answer.request_hash,
+        )
+    else:
+        tools.spend(answer.usage)
     document = {
         "version": 1,
         "system": request.system,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
 import orjson
@@ -11,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from backend.analysis.base import Analyst, Budget, Usage
 from backend.brokers.base import Broker, Contract, Quote
-from backend.charts import Renderer
+from backend.charts import Pictures
 from backend.core.clock import Clock
 from backend.core.registry import Registry
 from backend.core.values import Bars, Timeframe
@@ -87,7 +88,7 @@ class Tools:
     broker: Broker
     market: MarketData
     storage: Storage
-    renderer: Renderer | None
+    renderer: Pictures | None
     """None where charts are switched off; a strategy may go on with numbers only."""
     analyst: Analyst
     budget: Budget
@@ -122,11 +123,21 @@ class Tools:
         self.notes.cost_usd += usage.cost_usd
 
 
+class Touches(StrEnum):
+    """What a step reaches beside facts and artifacts: a replay goes by it."""
+
+    NOTHING = "nothing"  #: the same facts give the same result, so a replay runs it again
+    OUTSIDE = "outside"  #: reads what will never be the same: a replay gives back what is on record
+    ANALYST = "analyst"  #: asks: a replay answers from the record, and asks only a changed question
+    ORDERS = "orders"  #: changes something outside: a replay never runs it
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     name: str
     input: type[StepData]
     output: type[StepData]
+    touches: Touches
     run: Callable[[Any, Tools], StepData]
 
     @property
@@ -148,12 +159,12 @@ Facts = Mapping[str, Any]
 
 
 def step(
-    name: str, *, input: type[In], output: type[Out]
+    name: str, *, input: type[In], output: type[Out], touches: Touches
 ) -> Callable[[Callable[[In, Tools], Out]], Callable[[In, Tools], Out]]:
     """Make a function one of the steps a workflow can be made of."""
 
     def keep(run: Callable[[In, Tools], Out]) -> Callable[[In, Tools], Out]:
-        steps.register(name)(Step(name=name, input=input, output=output, run=run))
+        steps.register(name)(Step(name=name, input=input, output=output, touches=touches, run=run))
         return run
 
     return keep

@@ -5,7 +5,7 @@ from backend.core.values import Timeframe
 from backend.exchange import calendars
 from backend.exchange.quality import QualityLimits, QualityReport, check
 from backend.workflow.outcome import Ends, Outcome
-from backend.workflow.steps.base import StepData, Tools, step
+from backend.workflow.steps.base import StepData, Tools, Touches, step
 from backend.workflow.steps.fetch_bars import BarSnapshot
 
 
@@ -20,7 +20,7 @@ class Output(StepData):
     quality: dict[Timeframe, QualityReport]
 
 
-@step("check_data", input=Input, output=Output)
+@step("check_data", input=Input, output=Output, touches=Touches.NOTHING)
 def check_data(input: Input, tools: Tools) -> Output:
     """Are the bars whole, sane and fresh, and was the last one closed when we decide?"""
     calendar = calendars.calendar(input.contract.calendar)

@@ -11,7 +11,7 @@ from backend.indicators import compute
 from backend.trading.rules import Finding, Rule, align
 from backend.trading.signal import SignalSettings
 from backend.workflow.settings import ChartSettings
-from backend.workflow.steps.base import ArtifactRef, StepData, Tools, step
+from backend.workflow.steps.base import ArtifactRef, StepData, Tools, Touches, step
 from backend.workflow.steps.fetch_bars import BarSnapshot
 
 PRICE_NAMES = ("open", "high", "low", "close", "volume")
@@ -44,10 +44,13 @@ class Output(StepData):
     short_rule: RuleFindings | None
 
 
-@step("compute_indicators", input=Input, output=Output)
+@step("compute_indicators", input=Input, output=Output, touches=Touches.NOTHING)
 def compute_indicators(input: Input, tools: Tools) -> Output:
     """Every indicator over its timeframe's bars, and what the strategy's own rules say."""
-    bars = {tf: tools.load_bars(snapshot.bars) for tf, snapshot in input.snapshots.items()}
+    bars = {
+        chart.timeframe: tools.load_bars(input.snapshots[chart.timeframe].bars)
+        for chart in input.chart_settings
+    }
     series = {
         chart.timeframe: compute(bars[chart.timeframe], chart.indicators)
         for chart in input.chart_settings

@@ -7,7 +7,7 @@ from backend.core.errors import OutsideError, SessionDown
 from backend.core.values import Timeframe
 from backend.indicators import warm_up
 from backend.workflow.settings import ChartSettings
-from backend.workflow.steps.base import ArtifactRef, StepData, Tools, step
+from backend.workflow.steps.base import ArtifactRef, StepData, Tools, Touches, step
 
 
 class BarSnapshot(BaseModel):
@@ -35,7 +35,7 @@ class Output(StepData):
     quote: Quote | None
 
 
-@step("fetch_bars", input=Input, output=Output)
+@step("fetch_bars", input=Input, output=Output, touches=Touches.OUTSIDE)
 def fetch_bars(input: Input, tools: Tools) -> Output:
     """One snapshot of closed bars per timeframe, long enough to warm the indicators up."""
     snapshots = {

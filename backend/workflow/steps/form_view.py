@@ -18,7 +18,7 @@ from backend.workflow.steps.analyze_charts import (
     model_choice,
     refuse_without_opinion,
 )
-from backend.workflow.steps.base import ArtifactRef, StepData, Tools, step
+from backend.workflow.steps.base import ArtifactRef, StepData, Tools, Touches, step
 
 
 class Input(StepData):
@@ -37,7 +37,7 @@ class Output(StepData):
     view_conversation: Conversation | None
 
 
-@step("form_view", input=Input, output=Output)
+@step("form_view", input=Input, output=Output, touches=Touches.ANALYST)
 def form_view(input: Input, tools: Tools) -> Output:
     """One view out of the opinions; with a single one that is the view, and nobody is asked."""
     if not input.signal_settings.needs_view:

@@ -11,7 +11,7 @@ from backend.trading.signal import Action, Signal, SignalSettings, decide
 from backend.trading.signal import View as TradingView
 from backend.workflow.outcome import Ends, Outcome
 from backend.workflow.settings import ChartSettings
-from backend.workflow.steps.base import ArtifactRef, StepData, Tools, step
+from backend.workflow.steps.base import ArtifactRef, StepData, Tools, Touches, step
 from backend.workflow.steps.compute_indicators import RuleFindings
 from backend.workflow.steps.fetch_bars import BarSnapshot
 
@@ -36,7 +36,7 @@ class Output(StepData):
     """The view's own numbers held against the data; None without a view."""
 
 
-@step("generate_signal", input=Input, output=Output)
+@step("generate_signal", input=Input, output=Output, touches=Touches.NOTHING)
 def generate_signal(input: Input, tools: Tools) -> Output:
     """Weigh rules and view; refuse a view that quotes numbers which the data contradicts."""
     signal = decide(

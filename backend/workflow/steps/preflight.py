@@ -8,7 +8,7 @@ from backend.exchange import calendars, sessions
 from backend.trading.signal import SignalSettings
 from backend.workflow.outcome import Ends, Outcome, too_late
 from backend.workflow.settings import Mode
-from backend.workflow.steps.base import StepData, Tools, step
+from backend.workflow.steps.base import StepData, Tools, Touches, step
 
 MAX_CLOCK_SKEW_SECONDS = 30.0
 DEFAULT_CALENDAR = "XNYS"
@@ -44,7 +44,7 @@ class Output(StepData):
     market_hours: MarketHours
 
 
-@step("preflight", input=Input, output=Output)
+@step("preflight", input=Input, output=Output, touches=Touches.OUTSIDE)
 def preflight(input: Input, tools: Tools) -> Output:
     """Is it the time, is the broker there, is it the right account, is there a budget?"""
     now = tools.clock.now()

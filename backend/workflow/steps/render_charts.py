@@ -9,7 +9,7 @@ from backend.core.errors import OutsideError
 from backend.core.values import FloatArray, Timeframe
 from backend.indicators import describe
 from backend.workflow.settings import AnalysisSettings, ChartSettings
-from backend.workflow.steps.base import ArtifactRef, StepData, Tools, step
+from backend.workflow.steps.base import ArtifactRef, StepData, Tools, Touches, step
 from backend.workflow.steps.fetch_bars import BarSnapshot
 
 
@@ -32,7 +32,7 @@ class Output(StepData):
     charts: dict[Timeframe, RenderedChart]
 
 
-@step("render_charts", input=Input, output=Output)
+@step("render_charts", input=Input, output=Output, touches=Touches.NOTHING)
 def render_charts(input: Input, tools: Tools) -> Output:
     """One figure per timeframe, and the picture of it that the model will see."""
     charts = {}

@@ -1,5 +1,5 @@
 from backend.brokers.base import Contract
-from backend.workflow.steps.base import StepData, Tools, step
+from backend.workflow.steps.base import StepData, Tools, Touches, step
 
 
 class Input(StepData):
@@ -10,7 +10,7 @@ class Output(StepData):
     contract: Contract
 
 
-@step("resolve_contract", input=Input, output=Output)
+@step("resolve_contract", input=Input, output=Output, touches=Touches.OUTSIDE)
 def resolve_contract(input: Input, tools: Tools) -> Output:
     """Which instrument the symbol means: conid, exchange, currency, tick, lot, trading hours."""
     return Output(contract=tools.market.resolve(input.symbol))

@@ -4,13 +4,12 @@ from decimal import Decimal
 from backend.brokers.base import AccountSnapshot, Contract
 from backend.exchange import calendars
 from backend.trading.limits import RiskReport, RiskSettings, check_all
-from backend.trading.numbers import exact
 from backend.trading.plan import OrderPlan, OrderSettings, plan
 from backend.trading.risk import Proposal
 from backend.trading.signal import Signal
 from backend.trading.sizing import Sizing, size
 from backend.workflow.outcome import Ends, Outcome
-from backend.workflow.steps.base import StepData, Tools, step
+from backend.workflow.steps.base import StepData, Tools, Touches, step
 
 
 class Input(StepData):
@@ -18,7 +17,6 @@ class Input(StepData):
     contract: Contract
     account_snapshot: AccountSnapshot
     signal: Signal
-    last_by_name: dict[str, float | None]
     risk_settings: RiskSettings
     order_settings: OrderSettings
     as_of: datetime
@@ -30,7 +28,7 @@ class Output(StepData):
     order_plan: OrderPlan | None
 
 
-@step("size_and_check_risk", input=Input, output=Output)
+@step("size_and_check_risk", input=Input, output=Output, touches=Touches.NOTHING)
 def size_and_check_risk(input: Input, tools: Tools) -> Output:
     """How much, is that allowed, and what order it comes to. In mode observe it ends here."""
     _refuse_other_currency(input)
@@ -77,13 +75,7 @@ def _size(input: Input) -> Sizing:
         buying_power=input.account_snapshot.buying_power,
         lot=input.contract.lot,
         settings=input.risk_settings,
-        atr=_atr(input),
     )
-
-
-def _atr(input: Input) -> Decimal | None:
-    value = input.last_by_name.get(input.risk_settings.atr_label)
-    return None if value is None else exact(value)
 
 
 def _proposal(input: Input, sizing: Sizing, tools: Tools) -> Proposal:
