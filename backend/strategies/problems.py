@@ -63,6 +63,7 @@ def of_rules(document: Any) -> Iterator[Problem]:
         yield Problem(field=f"charts.{row}.indicators", message=error.message, code=error.code)
         return
     yield from _of_stop(signal.get("stop"), names)
+    yield from _of_sizing(document.get("risk"), names)
     for side in ("long_when", "short_when"):
         yield from _of_rule(signal.get(side), f"signal.{side}", names)
 
@@ -106,6 +107,19 @@ def _of_stop(stop: Any, names: Collection[str]) -> Iterator[Problem]:
             field="signal.stop.label",
             message=f"The stop needs the series {label!r}, which no chart has."
             f"{did_you_mean(label, names)} Add the indicator to a chart.",
+            code="invalid_rule",
+        )
+
+
+def _of_sizing(risk: Any, names: Collection[str]) -> Iterator[Problem]:
+    if not isinstance(risk, dict) or risk.get("sizing") != "volatility":
+        return
+    label = risk.get("atr_label", "atr_14")
+    if isinstance(label, str) and label not in names:
+        yield Problem(
+            field="risk.atr_label",
+            message=f"Sizing by volatility needs the series {label!r}, which no chart has."
+            f"{did_you_mean(label, names)} Add the indicator to a chart, or choose another sizing.",
             code="invalid_rule",
         )
 

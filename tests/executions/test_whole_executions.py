@@ -58,6 +58,27 @@ def test_a_rule_that_holds_ends_observed_with_an_order_plan(engine: Engine) -> N
     assert {verdict["verdict"] for verdict in found["risk_report"]["verdicts"]} == {"pass"}
 
 
+@pytest.mark.parametrize(
+    ("risk", "limited_by"),
+    [
+        ({"sizing": "quantity", "fixed_quantity": 12}, "quantity"),
+        ({"sizing": "value", "fixed_value": 5_000}, "value"),
+        ({"sizing": "volatility", "atr_multiple": 8}, "volatility"),
+        ({"sizing": "quantity", "fixed_quantity": 100_000}, "risk"),
+    ],
+)
+def test_every_way_to_size_comes_to_a_plan_of_that_size(
+    engine: Engine, risk: dict[str, Any], limited_by: str
+) -> None:
+    _, records = engine.run(definition(risk=risk | {"max_share_of_equity": 1}))
+    found = by_step(records)["size_and_check_risk"].output
+    assert found is not None
+    sizing, plan = found["sizing"], found["order_plan"]
+    assert (sizing["method"], sizing["limited_by"]) == (risk["sizing"], limited_by)
+    assert Decimal(sizing["quantity"]) == Decimal(plan["quantity"]) > 0
+    assert Decimal(sizing["risk_taken"]) <= Decimal(sizing["risk_budget"])
+
+
 def test_the_records_hold_what_each_step_saw(engine: Engine) -> None:
     _, records = engine.run()
     found = {name: record.output or {} for name, record in by_step(records).items()}

@@ -102,6 +102,10 @@ DOCUMENTS = st.fixed_dictionaries(
                 "risk_per_trade": decimals("0.0001", "0.1"),
                 "lot": MAYBE,
                 "max_quantity": MAYBE,
+                "sizing": st.sampled_from(["risk", "quantity", "value", "volatility"]),
+                "fixed_quantity": decimals("0.01", "999999"),
+                "fixed_value": decimals("0.01", "999999"),
+                "atr_multiple": decimals("0.1", "20"),
             }
         ),
     }

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from backend.core.errors import InvalidInput
 from backend.trading.signal import Action, Signal
@@ -34,6 +35,7 @@ def sized(
     buying_power: str = "1000000",
     lot: str = "1",
     own_lot: str | None = None,
+    atr: str | None = None,
     **settings: Any,
 ) -> Sizing:
     return size(
@@ -41,6 +43,7 @@ def sized(
         equity=Decimal(equity),
         buying_power=Decimal(buying_power),
         lot=Decimal(lot),
+        atr=None if atr is None else Decimal(atr),
         settings=SizingSettings.model_validate(settings | {"lot": own_lot}),
     )
 
@@ -117,8 +120,107 @@ def test_an_impossible_lot_is_refused(lot: str) -> None:
         sized(signal(), lot=lot)
 
 
+QUANTITY = {"sizing": "quantity", "fixed_quantity": "150"}
+VALUE = {"sizing": "value", "fixed_value": "12345"}
+VOLATILITY = {"sizing": "volatility", "atr_multiple": "3"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "account", "quantity", "limited_by", "sentence"),
+    [
+        (QUANTITY, {}, "150", "quantity", "150 shares are asked for: 150 shares."),
+        (QUANTITY, {"lot": "100"}, "100", "quantity", "150 shares are asked for: 100 shares."),
+        (
+            QUANTITY | {"fixed_quantity": "201"},
+            {},
+            "200",
+            "risk",
+            "201 shares are asked for, but 1% of the equity at risk allows 200: 200 shares.",
+        ),
+        (
+            QUANTITY,
+            {"buying_power": "5050"},
+            "50",
+            "buying_power",
+            "150 shares are asked for, which is 150 shares; 5,050 buys fewer: 50 shares.",
+        ),
+        (VALUE, {}, "123", "value", "12,345 is asked for, at 100 per share: 123 shares."),
+        (
+            VALUE | {"fixed_value": "20100"},
+            {},
+            "200",
+            "risk",
+            "20,100 is asked for, at 100 per share, but 1% of the equity at risk allows 200:"
+            " 200 shares.",
+        ),
+        (
+            VOLATILITY,
+            {"atr": "2.5"},
+            "133",
+            "volatility",
+            "1% of 100,000 is 1,000.00 at risk, 3 ATR of 2.5 per share: 133 shares.",
+        ),
+        (
+            VOLATILITY,
+            {"atr": "0.5"},
+            "200",
+            "risk",
+            "1% of 100,000 is 1,000.00 at risk, 3 ATR of 0.5 per share, but 1% of the equity at"
+            " risk allows 200: 200 shares.",
+        ),
+    ],
+)
+def test_each_method_is_held_to_the_risk_the_money_and_the_lot(
+    settings: dict[str, Any], account: dict[str, Any], quantity: str, limited_by: str, sentence: str
+) -> None:
+    found = sized(signal(), **account, **settings)
+    assert (found.quantity, found.limited_by) == (Decimal(quantity), limited_by)
+    assert found.sentence == sentence
+    assert found.method == settings["sizing"]
+
+
+@pytest.mark.parametrize("atr", [None, "0", "-1", "NaN", "Infinity"])
+def test_without_a_volatility_nothing_is_sized_by_it(atr: str | None) -> None:
+    found = sized(signal(), sizing="volatility", atr=atr)
+    assert (found.quantity, found.reason_code) == (Decimal(0), "no_volatility")
+    assert found.sentence == "atr_14 gives no volatility to size by."
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        (QUANTITY | {"fixed_quantity": "0.5"}, "zero_quantity"),
+        (VALUE | {"fixed_value": "99.99"}, "zero_quantity"),
+        (VOLATILITY | {"atr": "400"}, "zero_quantity"),
+    ],
+)
+def test_less_than_a_lot_is_nothing(settings: dict[str, Any], reason: str) -> None:
+    assert sized(signal(), **settings).reason_code == reason
+
+
+@pytest.mark.parametrize(
+    ("sizing", "field"), [("quantity", "fixed_quantity"), ("value", "fixed_value")]
+)
+def test_a_fixed_size_has_to_be_written(sizing: str, field: str) -> None:
+    with pytest.raises(ValidationError, match=f"{field}: write"):
+        SizingSettings.model_validate({"sizing": sizing})
+
+
 def amounts(low: str, high: str) -> st.SearchStrategy[Decimal]:
     return st.decimals(low, high, places=4)
+
+
+METHODS = st.one_of(
+    st.fixed_dictionaries({"sizing": st.just("risk")}),
+    st.fixed_dictionaries(
+        {"sizing": st.just("quantity"), "fixed_quantity": amounts("0.0001", "1000000")}
+    ),
+    st.fixed_dictionaries({"sizing": st.just("value"), "fixed_value": amounts("0.01", "10000000")}),
+    st.fixed_dictionaries(
+        {"sizing": st.just("volatility"), "atr_multiple": amounts("0.1", "20")},
+        optional={"atr": amounts("-1", "1000").map(str)},
+    ),
+)
 
 
 @given(
@@ -128,9 +230,16 @@ def amounts(low: str, high: str) -> st.SearchStrategy[Decimal]:
     buying_power=amounts("-1000", "100000000"),
     lot=st.sampled_from(["1", "100", "0.0001", "7"]),
     risk=amounts("0.0001", "0.1"),
+    method=METHODS,
 )
-def test_no_size_ever_exceeds_the_risk_or_the_money(
-    entry: Decimal, stop: Decimal, equity: Decimal, buying_power: Decimal, lot: str, risk: Decimal
+def test_no_size_ever_exceeds_the_risk_or_the_money_and_none_is_smaller_than_it_must_be(
+    entry: Decimal,
+    stop: Decimal,
+    equity: Decimal,
+    buying_power: Decimal,
+    lot: str,
+    risk: Decimal,
+    method: dict[str, Any],
 ) -> None:
     wanted = signal("BUY" if stop < entry else "SELL", str(entry), str(stop))
     found = sized(
@@ -139,6 +248,7 @@ def test_no_size_ever_exceeds_the_risk_or_the_money(
         buying_power=str(buying_power),
         lot=lot,
         risk_per_trade=str(risk),
+        **method,
     )
     quantity, step = Fraction(found.quantity), Fraction(Decimal(lot))
     per_share, budget = abs(Fraction(entry) - Fraction(stop)), Fraction(equity) * Fraction(risk)
@@ -146,8 +256,20 @@ def test_no_size_ever_exceeds_the_risk_or_the_money(
     assert quantity % step == 0
     if quantity == 0:
         return
-    assert quantity * per_share <= budget
-    assert quantity * Fraction(entry) <= Fraction(buying_power)
-    one_more = quantity + step
-    assert one_more * per_share > budget or one_more * Fraction(entry) > Fraction(buying_power)
+    worth, atr = Fraction(entry), Fraction(Decimal(method.get("atr", "1")))
+
+    def breaks(shares: Fraction) -> set[str]:
+        broken = {
+            "risk": shares * per_share > budget,
+            "buying_power": shares * worth > Fraction(buying_power),
+            "quantity": shares > method.get("fixed_quantity", shares),
+            "value": shares * worth > method.get("fixed_value", shares * worth),
+            "volatility": method["sizing"] == "volatility"
+            and shares * Fraction(method["atr_multiple"]) * atr > budget,
+        }
+        return {name for name, is_broken in broken.items() if is_broken}
+
+    assert not breaks(quantity)
+    assert found.limited_by in breaks(quantity + step)
+    assert found.risk_taken <= found.risk_budget
     assert wanted.action is not Action.HOLD

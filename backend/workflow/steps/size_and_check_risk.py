@@ -4,6 +4,7 @@ from decimal import Decimal
 from backend.brokers.base import AccountSnapshot, Contract
 from backend.exchange import calendars
 from backend.trading.limits import RiskReport, RiskSettings, check_all
+from backend.trading.numbers import exact
 from backend.trading.plan import OrderPlan, OrderSettings, plan
 from backend.trading.risk import Proposal
 from backend.trading.signal import Signal
@@ -17,6 +18,7 @@ class Input(StepData):
     contract: Contract
     account_snapshot: AccountSnapshot
     signal: Signal
+    last_by_name: dict[str, float | None]
     risk_settings: RiskSettings
     order_settings: OrderSettings
     as_of: datetime
@@ -75,7 +77,13 @@ def _size(input: Input) -> Sizing:
         buying_power=input.account_snapshot.buying_power,
         lot=input.contract.lot,
         settings=input.risk_settings,
+        atr=_atr(input),
     )
+
+
+def _atr(input: Input) -> Decimal | None:
+    value = input.last_by_name.get(input.risk_settings.atr_label)
+    return None if value is None else exact(value)
 
 
 def _proposal(input: Input, sizing: Sizing, tools: Tools) -> Proposal:
