@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -20,6 +20,8 @@ from backend.executions import gateway_states, health, list_pages, pages, replay
 from backend.executions.metrics import Metrics
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
+from backend.overview import api as overview_api
+from backend.overview import pages as overview_pages
 from backend.strategies import api as strategies_api
 from backend.strategies import prompts
 from backend.web import assets, errors, patterns, sign_in, signing
@@ -42,6 +44,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         app.state.tools, app.state.clock = tools, tools.clock
         app.state.storage, app.state.market = tools.storage, tools.market
         app.state.standing = gateway_states.reader(tools.clock)
+        app.state.health = health.Board(tools, app.state.standing)
         app.state.metrics = CollectorRegistry()
         app.state.metrics.register(Metrics(tools.clock))
         app.state.live = Hub()
@@ -68,10 +71,12 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         executions_api,
         market_api,
         decisions_api,
+        overview_api,
     ):
         app.include_router(api.router, responses=errors.DOCUMENTED)
     app.include_router(sign_in.router)
     for pages_of in (
+        overview_pages,
         list_pages,
         rerun_pages,
         pages,
@@ -82,7 +87,6 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
-    app.add_api_route("/", first_page, include_in_schema=False, dependencies=SIGNED_IN)
     assets.mount(app)
     return app
 
@@ -101,10 +105,6 @@ def ready(request: Request) -> JSONResponse:
 
 def metrics(request: Request) -> Response:
     return Response(generate_latest(request.app.state.metrics), media_type=CONTENT_TYPE_LATEST)
-
-
-def first_page() -> RedirectResponse:
-    return RedirectResponse("/executions")
 
 
 app = create_app()

@@ -1,9 +1,13 @@
 """Celery Beat: what is called when. It only sends, so it imports none of the work."""
 
-from celery.schedules import crontab
-from celery.signals import setup_logging
+import os
+import socket
 
-from backend.core import logging
+from celery.schedules import crontab
+from celery.signals import after_task_publish, setup_logging
+
+from backend.core import heartbeats, logging
+from backend.core.clock import SystemClock
 from backend.core.queue import queue
 
 REAP_SECONDS = 10.0
@@ -43,3 +47,9 @@ app.conf.beat_schedule = {
 @setup_logging.connect  # type: ignore[untyped-decorator]
 def _configure_logging(**_: object) -> None:
     logging.configure("beat")
+
+
+@after_task_publish.connect  # type: ignore[untyped-decorator]
+def _tick(**_: object) -> None:
+    """A Beat that no longer sends is dead to us, whatever its process does."""
+    heartbeats.beat("beat", f"{socket.gethostname()}:{os.getpid()}", SystemClock())

@@ -1,11 +1,14 @@
 """The Celery process that runs executions."""
 
 import threading
+from datetime import datetime
+from typing import Any
 
-from celery.signals import setup_logging, worker_ready
+from celery.signals import heartbeat_sent, setup_logging, worker_ready
 
 from backend.charts import Renderer
-from backend.core import logging
+from backend.core import heartbeats, logging
+from backend.core.clock import SystemClock
 from backend.decisions import tasks as decisions
 from backend.executions import partitions
 from backend.executions.tasks import app, keep_session
@@ -28,3 +31,15 @@ def _warm_up(**_: object) -> None:
     threading.Thread(target=keep_session, daemon=True).start()
     if isinstance(tools.renderer, Renderer):
         threading.Thread(target=tools.renderer.warm_up, daemon=True).start()
+
+
+_told_at: list[datetime] = []
+
+
+@heartbeat_sent.connect  # type: ignore[untyped-decorator]
+def _tell(sender: Any, **_: object) -> None:
+    """Celery beats every two seconds; that is more than anybody needs to know."""
+    now = SystemClock().now()
+    if not _told_at or now - _told_at[0] >= heartbeats.EVERY:
+        _told_at[:] = [now]
+        heartbeats.beat("worker", sender.eventer.hostname, SystemClock())

@@ -1,16 +1,19 @@
 """Is every part there that an execution needs?"""
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from redis.exceptions import RedisError
 from sqlalchemy import text
 
 from backend.brokers.base import SessionStatus
-from backend.core import redis
+from backend.core import heartbeats, redis
 from backend.core.database import transaction
 from backend.core.errors import AppError
+from backend.web.standing import Standing
 from backend.workflow.steps import Tools
 
 
@@ -23,6 +26,8 @@ class Part:
     is_needed: bool
     detail: str
     seconds: float
+    advice: str = ""
+    """What a person can do about it; empty when it is ready."""
 
 
 def parts(tools: Tools) -> list[Part]:
@@ -33,6 +38,83 @@ def parts(tools: Tools) -> list[Part]:
         _check("gateway", lambda: _gateway(tools), is_needed=False),
         _check("analyst", lambda: f"{tools.analyst.name} answers", is_needed=False),
     ]
+
+
+_ADVICE = {
+    "database": "Look at ./glassbox status and the log of postgres; nothing runs without it.",
+    "queue": "Look at ./glassbox status and the log of redis; executions wait until it is back.",
+    "storage": "Look at GLASSBOX_HOME's disk, or S3_ENDPOINT and its keys.",
+    "gateway": "Executions are parked until it is back and go on by themselves.",
+    "beat": "Schedules stand still. Start Beat: ./glassbox up, or its service.",
+    "worker": "Executions wait in the queue. Start a worker: ./glassbox up, or its service.",
+}
+
+
+class Board:
+    """What people are shown of the parts: asked anew at most every few seconds, for all pages."""
+
+    FRESH_SECONDS = 10.0
+
+    def __init__(self, tools: Tools, standing: Callable[[], Standing | None]) -> None:
+        self._tools = tools
+        self._standing = standing
+        self._asking = threading.Lock()
+        self._known: tuple[float, datetime, list[Part]] | None = None
+
+    @property
+    def known(self) -> tuple[datetime, list[Part]] | None:
+        """What was found lately and when; None when that is too old to show without asking."""
+        if self._known is None or time.monotonic() - self._known[0] > self.FRESH_SECONDS:
+            return None
+        return self._known[1:]
+
+    def ask(self) -> tuple[datetime, list[Part]]:
+        """May take seconds while a part is away."""
+        with self._asking:
+            if (known := self.known) is None:
+                now = self._tools.clock.now()
+                known = now, self._look(now)
+                self._known = (time.monotonic(), *known)
+        return known
+
+    def _look(self, now: datetime) -> list[Part]:
+        checks: dict[str, Callable[[], str]] = {
+            "database": _database,
+            "queue": _queue,
+            "storage": lambda: _storage(self._tools),
+            "gateway": self._gateway,
+            "beat": lambda: _alive("beat", "Beat", now),
+            "worker": lambda: _alive("worker", "worker", now),
+            "analyst": lambda: f"{self._tools.analyst.name} answers",
+        }
+        found = [
+            _check(name, look, is_needed=name not in ("gateway", "analyst"))
+            for name, look in checks.items()
+        ]
+        return [
+            part if part.is_ready else replace(part, advice=_ADVICE.get(part.name, ""))
+            for part in found
+        ]
+
+    def _gateway(self) -> str:
+        """What was last seen, so that no page asks the gateway."""
+        standing = self._standing()
+        if standing is None:
+            raise AppError("Nobody has looked at the gateway yet.")
+        if not standing.is_connected or standing.is_stale:
+            raise AppError(standing.sentence)
+        return f"{standing.label.lower()}, account {standing.account or 'unknown'}"
+
+
+def _alive(kind: str, noun: str, now: datetime) -> str:
+    seen = heartbeats.last_seen(kind)
+    alive = [name for name, moment in seen.items() if now - moment <= heartbeats.LATE_AFTER]
+    if alive:
+        return f"{len(alive)} alive: {', '.join(alive[:3])}{' …' if len(alive) > 3 else ''}"
+    if not seen:
+        raise AppError(f"No {noun} was seen in the last day.")
+    name, moment = next(iter(seen.items()))
+    raise AppError(f"{name} was last seen at {moment:%Y-%m-%d %H:%M:%S} UTC.")
 
 
 def _check(name: str, look: Callable[[], str], *, is_needed: bool = True) -> Part:

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from backend.core.errors import InvalidInput
 from backend.executions.models import Status, Trigger
@@ -27,8 +27,10 @@ class ListQuery(BaseModel):
     outcome: Outcome | None = None
     trigger: Trigger | None = None
     reason_code: str | None = Field(None, max_length=64)
-    since: date | None = None
-    until: date | None = None
+    since: AwareDatetime | date | None = None
+    """A day, or a moment with its zone."""
+    until: AwareDatetime | date | None = None
+    """The whole day, or up to a moment."""
     before: Id = None
     after: Id = None
 
@@ -100,7 +102,10 @@ def read(query: str) -> ListQuery:
         raise InvalidInput(f"{name}: {first['msg']}.", field=name) from None
 
 
-def _start_of(day: date | None, *, days_later: int = 0) -> datetime | None:
-    if day is None or day.year >= 9999:
+def _start_of(day: date | datetime | None, *, days_later: int = 0) -> datetime | None:
+    """A moment is taken as it is; a day begins in UTC."""
+    if isinstance(day, datetime) or day is None:
+        return day
+    if day.year >= 9999:
         return None
     return datetime.combine(day + timedelta(days=days_later), time.min, UTC)

@@ -34,11 +34,6 @@ def states(html: str) -> list[str]:
     return found
 
 
-def test_the_first_page_leads_to_the_executions(http: TestClient) -> None:
-    response = http.get("/")
-    assert (response.status_code, response.headers["location"]) == (307, "/executions")
-
-
 def test_a_waiting_execution_shows_thirteen_steps_that_wait(
     http: TestClient, engine: Engine
 ) -> None:

@@ -1,0 +1,68 @@
+"""The first page, and the part of it that is asked for after it has come."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
+
+from backend.core.database import SessionDep
+from backend.executions.health import Board
+from backend.overview import checklist, due, gateway, money, runs
+from backend.web.rendering import templates
+from backend.web.state import ClockDep
+
+router = APIRouter(include_in_schema=False)
+
+CHECKLIST_COOKIE = "glassbox_checklist"
+YEAR_SECONDS = 365 * 86_400
+
+
+@router.get("/")
+def show_overview(
+    request: Request,
+    session: SessionDep,
+    clock: ClockDep,
+    is_wanted: Annotated[bool, Query(alias="checklist")] = False,
+) -> Response:
+    now = clock.now()
+    board: Board = request.app.state.health
+    context = {
+        "now": now,
+        "checklist": _checklist(request, session, is_wanted=is_wanted),
+        "line": gateway.line(session, now),
+        "day": runs.day(session, now),
+        "troubles": runs.troubles(session, now),
+        "decisions": runs.decisions(session),
+        "due": due.upcoming(session, now),
+        "money": money.today(session, now),
+        "health": board.known,
+    }
+    return templates.TemplateResponse(request, "overview/overview.html", context)
+
+
+@router.get("/overview/health")
+def show_health(request: Request) -> Response:
+    """A piece of the page: it may take as long as the slowest part."""
+    board: Board = request.app.state.health
+    context = {"health": board.ask()}
+    return templates.TemplateResponse(request, "overview/_health.html", context)
+
+
+@router.post("/overview/checklist/dismiss")
+def dismiss_checklist() -> Response:
+    response = RedirectResponse("/", status_code=303)
+    response.set_cookie(
+        CHECKLIST_COOKIE, "dismissed", max_age=YEAR_SECONDS, httponly=True, samesite="lax"
+    )
+    return response
+
+
+def _checklist(request: Request, session: Session, *, is_wanted: bool) -> dict[str, Any] | None:
+    """None once it is done or was dismissed in this browser, unless somebody asks for it."""
+    found = checklist.items(session, request.app.state.standing())
+    is_dismissed = request.cookies.get(CHECKLIST_COOKIE) == "dismissed"
+    if not is_wanted and (is_dismissed or checklist.is_done(found)):
+        return None
+    done = sum(item.state != "open" for item in found)
+    return {"items": found, "done": done}
