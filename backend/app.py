@@ -24,7 +24,7 @@ from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.strategies import api as strategies_api
 from backend.strategies import prompts
-from backend.web import assets, errors, patterns, sign_in, signing
+from backend.web import account_pages, assets, errors, patterns, sign_in, signing
 from backend.web.live import Hub
 from backend.web.middleware import Guard
 from backend.web.signed_in import SIGNED_IN
@@ -81,6 +81,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         rerun_pages,
         pages,
         patterns,
+        account_pages,
         decisions_pages,
     ):
         app.include_router(pages_of.router, dependencies=SIGNED_IN)

@@ -1,20 +1,19 @@
 """One place that turns an error into an answer: JSON under /api, a page elsewhere."""
 
-import secrets
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel
 from sqlalchemy.exc import DataError, IntegrityError
 from starlette.exceptions import HTTPException
 
 from backend.core.errors import AppError, Conflict, InvalidInput
 from backend.core.logging import get_logger
-from backend.core.redaction import redact_text
-from backend.web.headers import HEADERS
-from backend.web.rendering import templates
+from backend.web import headers
+from backend.web.error_page import answer, reference, wants_page
+from backend.web.rate_limits import TooMany
 from backend.web.returning import sign_in_path
 from backend.web.signed_in import SAFE_METHODS, SignInNeeded
 
@@ -43,6 +42,7 @@ _MEANINGS = {
     409: "It collides with something that is there.",
     413: "The body is too large.",
     422: "Something in the request is wrong; the answer names field and mend.",
+    429: "The key has made too many calls within a minute; the answer says when to go on.",
     502: "The broker, a model or the storage said no.",
     503: "The broker, a model, the storage or the database is away.",
 }
@@ -54,6 +54,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(SignInNeeded, _on_sign_in_needed)
+    app.add_exception_handler(TooMany, _on_too_many)
     app.add_exception_handler(AppError, _on_app_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -69,10 +70,17 @@ def _on_app_error(request: Request, error: Exception) -> Response:
 
 def _on_sign_in_needed(request: Request, error: Exception) -> Response:
     """Lead a reader to the sign-in and back; a script, or a write, is only told."""
-    if request.method in SAFE_METHODS and _wants_page(request):
+    if request.method in SAFE_METHODS and wants_page(request):
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(sign_in_path(request.url.path + query), 303)
     return _on_app_error(request, error)
+
+
+def _on_too_many(request: Request, error: Exception) -> Response:
+    assert isinstance(error, TooMany)
+    response = _on_app_error(request, error)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _on_invalid_request(request: Request, error: Exception) -> Response:
@@ -111,31 +119,9 @@ def _on_collision(request: Request, error: Exception) -> Response:
 
 
 def _on_bug(request: Request, error: Exception) -> Response:
-    reference = secrets.token_hex(4)
-    logger.error("bug", reference=reference, path=request.url.path, exc_info=error)
-    message = f"Something went wrong in our own code. The log has it under {reference}."
+    logger.error("bug", path=request.url.path, exc_info=error)
+    message = f"Something went wrong in our own code. The log has it under {reference()}."
     response = answer(request, 500, "bug", message)
     # This one answer is given outside of our middleware.
-    response.headers.update(HEADERS)
+    headers.add(request.scope, response.headers, 500, reference())
     return response
-
-
-def answer(
-    request: Request, status: int, code: str, message: str, field: str | None = None
-) -> Response:
-    problem: dict[str, Any] = {"code": code, "message": redact_text(message), "field": field}
-    if not _wants_page(request):
-        is_for_key = status == 401 and request.url.path.startswith("/api")
-        headers = {"WWW-Authenticate": "Bearer"} if is_for_key else {}
-        return JSONResponse({"error": problem}, status_code=status, headers=headers)
-    page = {"status": status, **problem}
-    return templates.TemplateResponse(request, "error.html", page, status_code=status)
-
-
-def _wants_page(request: Request) -> bool:
-    """Whether a person will look at the answer, rather than a program or a page's script."""
-    if request.url.path.startswith(("/api", "/health", "/metrics")):
-        return False
-    accepted = request.headers.get("accept", "")
-    is_of_script = request.headers.get("sec-fetch-dest") == "empty"
-    return "text/html" in accepted or ("*/*" in accepted and not is_of_script)

@@ -2,7 +2,7 @@
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.types import Message, Scope
+from starlette.types import Scope
 
 from backend.web import cookies
 from backend.web.flash import COOKIE
@@ -46,9 +46,8 @@ HEADERS = {
 _A_YEAR = "max-age=31536000"
 
 
-def add(scope: Scope, message: Message, request_id: str) -> None:
-    """To the start of an answer; what the answer says by itself stays."""
-    headers = MutableHeaders(scope=message)
+def add(scope: Scope, headers: MutableHeaders, status: int, request_id: str) -> None:
+    """What the answer says by itself stays."""
     headers["X-Request-Id"] = request_id
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
@@ -56,10 +55,14 @@ def add(scope: Scope, message: Message, request_id: str) -> None:
     headers.setdefault("Cache-Control", "no-store")
     if scope["scheme"] == "https":
         headers["Strict-Transport-Security"] = _A_YEAR
+    if left := scope.get("state", {}).get("rate_limit"):
+        headers["RateLimit-Limit"] = str(left.limit)
+        headers["RateLimit-Remaining"] = str(left.remaining)
+        headers["RateLimit-Reset"] = str(left.reset_seconds)
     # Here, since pages return answers of their own, which no dependency can reach.
     if fresh := scope.get("state", {}).get("fresh_token"):
         headers.append("Set-Cookie", cookies.header(Request(scope), *fresh))
-    if message["status"] < 300 and _is_page_with_flash(scope):
+    if status < 300 and _is_page_with_flash(scope):
         headers.append("Set-Cookie", f"{COOKIE}=; Max-Age=0; Path=/; HttpOnly")
 
 

@@ -5,11 +5,14 @@ import secrets
 import time
 
 import structlog
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.core.logging import get_logger
-from backend.web import errors, headers
+from backend.web import headers
+from backend.web.error_page import answer
 
 logger = get_logger(__name__)
 
@@ -29,7 +32,8 @@ class Guard:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers.add(scope, message, request_id)
+                given = MutableHeaders(scope=message)
+                headers.add(scope, given, message["status"], request_id)
                 _log(scope, message["status"], begun)
             await send(message)
 
@@ -38,7 +42,10 @@ class Guard:
             body = await _whole_body(scope, receive)
             _refuse_nul(scope, body)
         except _Refused as refused:
-            refusal = errors.answer(Request(scope), refused.status, refused.code, str(refused))
+            # On a thread: a page looks up who is signed in.
+            refusal = await run_in_threadpool(
+                answer, Request(scope), refused.status, refused.code, str(refused)
+            )
             return await refusal(scope, receive, send_with_headers)
 
         async def replay() -> Message:

@@ -12,8 +12,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from backend.core.database import transaction
-from backend.web import keys
+from backend.web import keys, rate_limits
 from backend.web.keys import ApiKey, Scope, UnknownKey
+from backend.web.rate_limits import TooMany
 from backend.web.state import ClockDep
 
 _bearer = HTTPBearer(auto_error=False, description="`glassbox api-key create NAME` makes a key.")
@@ -34,6 +35,14 @@ def needs(scope: Scope) -> Callable[..., ApiKey]:
         with transaction() as session:
             key = keys.check(session, clock, credentials.credentials, scope)
         request.state.actor = f"key:{key.name}"
+        left = rate_limits.count(rate_limits.CALLS_OF_KEY, str(key.id))
+        request.state.rate_limit = left
+        if not left.is_allowed:
+            raise TooMany(
+                f"The key {key.name!r} has made {left.limit:,} calls within a minute."
+                f" Go on in {left.reset_seconds} s.",
+                left.reset_seconds,
+            )
         return key
 
     return check

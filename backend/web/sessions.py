@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 from backend.core.clock import Clock
 from backend.core.database import Model
 from backend.core.hashing import sha256_hex
+from backend.web.browser_names import browser_name
 from backend.web.people import Person
 
 IDLE = timedelta(days=7)
@@ -47,6 +48,10 @@ class BrowserSession(Model):
     """What the browser calls itself."""
 
     person: Mapped[Person] = relationship(lazy="raise")
+
+    @property
+    def browser(self) -> str:
+        return browser_name(self.agent)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from backend.core.clock import Clock
 from backend.core.database import SessionDep
 from backend.core.errors import NotAllowed
-from backend.web import audit, cookies, csrf, links, people, sessions
+from backend.web import audit, cookies, csrf, links, people, rate_limits, sessions
 from backend.web.people import Person
 from backend.web.rendering import templates
 from backend.web.returning import local_path
@@ -59,9 +59,13 @@ def sign_in(
             "This came from somewhere else, so nobody was signed in. Open /sign-in and try there.",
             code="forged",
         )
+    address = request.client.host if request.client else ""
     if token:
         person = links.use(session, clock, token)
+        if person is None:
+            rate_limits.count_sign_in(address)
     else:
+        rate_limits.count_sign_in(address, name)
         person = people.with_password(session, name.strip(), password)
     path = local_path(next)
     if person is None:
