@@ -16,14 +16,22 @@ from backend.core.version import VERSION
 from backend.decisions import api as decisions_api
 from backend.decisions import pages as decisions_pages
 from backend.executions import api as executions_api
-from backend.executions import gateway_states, health, list_pages, pages, replay_api, rerun_pages
+from backend.executions import (
+    gateway_states,
+    health,
+    list_pages,
+    pages,
+    replay_api,
+    rerun_pages,
+    strategy_pages,
+)
 from backend.executions.metrics import Metrics
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.strategies import api as strategies_api
-from backend.strategies import prompts
+from backend.strategies import editor_pages, preview_pages, prompts, version_pages
 from backend.web import account_pages, assets, errors, patterns, sign_in, signing
 from backend.web.live import Hub
 from backend.web.middleware import Guard
@@ -80,6 +88,11 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         list_pages,
         rerun_pages,
         pages,
+        # Before the pages of one strategy, whose number could stand where their names do.
+        editor_pages,
+        preview_pages,
+        version_pages,
+        strategy_pages,
         patterns,
         account_pages,
         decisions_pages,

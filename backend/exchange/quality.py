@@ -21,15 +21,28 @@ class QualityLimits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min_bars: int = Field(30, ge=1, le=10_000)
-    max_missing_fraction: float = Field(0.02, ge=0, le=1)
-    """Missing bars among those that the calendar expects between the first and the last."""
-    max_stale_sessions: int = Field(0, ge=0, le=30)
-    """Whole sessions that the last bar lags behind."""
-    max_stale_bars: int = Field(2, ge=0, le=1_000)
-    max_outlier_move: float = Field(0.5, gt=0, le=10)
-    """Largest move from close to close that still passes for real, 0.5 being 50 %."""
-    max_suspected_splits: int = Field(0, ge=0, le=100)
+    min_bars: int = Field(30, ge=1, le=10_000, description="Fewest bars to decide on.")
+    max_missing_fraction: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="Bars that may be missing among those that the calendar expects; 0.02 is 2 %.",
+    )
+    max_stale_sessions: int = Field(
+        0, ge=0, le=30, description="Whole sessions that the last bar may lag behind."
+    )
+    max_stale_bars: int = Field(
+        2, ge=0, le=1_000, description="Bars that should have closed since the last one, at most."
+    )
+    max_outlier_move: float = Field(
+        0.5,
+        gt=0,
+        le=10,
+        description="Largest move from close to close that passes for real; 0.5 is 50 %.",
+    )
+    max_suspected_splits: int = Field(
+        0, ge=0, le=100, description="Jumps that look like splits nobody adjusted for, at most."
+    )
 
 
 class Breach(BaseModel):

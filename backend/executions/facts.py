@@ -11,7 +11,7 @@ from backend.executions.leases import Lease
 from backend.executions.models import Trigger
 from backend.strategies.definition import StrategyDefinition, schedule_of
 from backend.strategies.models import Prompt, PromptVersion, StrategyVersion
-from backend.strategies.schedule import Schedule, exchange_of, latest_start
+from backend.strategies.schedule import Schedule, latest_start
 
 MANUAL_PATIENCE = timedelta(hours=1)
 """How late an execution that a person started may still run, after the session was down."""
@@ -83,18 +83,4 @@ def _run_before(schedule: Schedule, trigger: Trigger, due_at: datetime) -> datet
 
 
 def _definition_facts(number: int, stored: dict[str, Any]) -> dict[str, Any]:
-    definition = StrategyDefinition.stored(stored)
-    document = definition.model_dump(mode="json")
-    return {
-        "strategy_version": number,
-        "strategy_name": definition.name,
-        "mode": document["mode"],
-        "account_setting": definition.account,
-        "schedule_exchange": exchange_of(definition.schedule),
-        "chart_settings": document["charts"],
-        "signal_settings": document["signal"],
-        "analysis_settings": document["analysis"],
-        "data_limits": document["data"],
-        "risk_settings": document["risk"],
-        "order_settings": document["orders"],
-    }
+    return {"strategy_version": number, **StrategyDefinition.stored(stored).facts()}

@@ -135,19 +135,24 @@ def update_strategy(
 
 @router.delete("/strategies/{strategy_id}", status_code=204)
 def archive_strategy(
-    session: SessionDep, clock: ClockDep, _key: Operator, strategy_id: Id
+    session: SessionDep, clock: ClockDep, _key: Operator, actor: ActorDep, strategy_id: Id
 ) -> Response:
     """Take it out of use; its executions stay readable."""
-    service.archive(clock, service.get(session, strategy_id))
+    service.archive(session, clock, service.get(session, strategy_id), actor=actor)
     return Response(status_code=204)
 
 
 @router.put("/strategies/{strategy_id}/enabled")
 def enable_strategy(
-    session: SessionDep, clock: ClockDep, _key: Operator, strategy_id: Id, switch: Switch
+    session: SessionDep,
+    clock: ClockDep,
+    _key: Operator,
+    actor: ActorDep,
+    strategy_id: Id,
+    switch: Switch,
 ) -> StrategyDetail:
     strategy = service.get(session, strategy_id)
-    service.enable(clock, strategy, is_enabled=switch.is_enabled)
+    service.enable(session, clock, strategy, is_enabled=switch.is_enabled, actor=actor)
     return _detail(strategy)
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from backend.exchange.quality import QualityLimits
 from backend.strategies.fields import walk
 from backend.strategies.problems import Problem, of_rules, of_shape, refusal, rule_names
-from backend.strategies.schedule import Schedule
+from backend.strategies.schedule import Schedule, exchange_of
 from backend.trading.limits import RiskSettings
 from backend.trading.plan import OrderSettings
 from backend.trading.signal import SignalSettings
@@ -81,6 +81,22 @@ class StrategyDefinition(BaseModel):
     @classmethod
     def stored(cls, document: dict[str, Any]) -> Self:
         return cls.model_validate(document)
+
+    def facts(self) -> dict[str, Any]:
+        """What the steps are told of it, by the names that they ask for."""
+        document = self.model_dump(mode="json")
+        return {
+            "strategy_name": self.name,
+            "mode": document["mode"],
+            "account_setting": self.account,
+            "schedule_exchange": exchange_of(self.schedule),
+            "chart_settings": document["charts"],
+            "signal_settings": document["signal"],
+            "analysis_settings": document["analysis"],
+            "data_limits": document["data"],
+            "risk_settings": document["risk"],
+            "order_settings": document["orders"],
+        }
 
     def rule_names(self) -> list[str]:
         """Every name that a rule of this strategy may use."""

@@ -164,6 +164,16 @@ def pick(document: dict[str, Any], versions: InForce) -> dict[str, Any]:
     }
 
 
+def texts(session: Session, document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Kind -> name, version and template of the prompts that a definition would use now."""
+    found = {}
+    for kind, version_id in pick(document, in_force(session)).items():
+        each = session.get_one(PromptVersion, version_id)
+        name = document["analysis"]["prompts"][kind]
+        found[kind] = {"name": name, "version": each.number, "template": each.template}
+    return found
+
+
 def problems(session: Session, names: dict[Any, Any]) -> list[Problem]:
     """What is wrong with the prompts that a definition names: there are none, or of other kinds."""
     kinds = {name: kind for name, kind in session.execute(select(Prompt.name, Prompt.kind))}

@@ -136,16 +136,19 @@ def exchange_of(schedule: Schedule) -> str | None:
 
 def explain(schedule: Schedule) -> str:
     """The schedule and its missed-run policy in two plain sentences."""
-    if phrase.looks_like_one(schedule.when):
-        when = phrase.explain(phrase.parse(schedule.when))
-    else:
-        when = cron.explain(_cron(schedule))
     late = "A due time that could not be served is skipped."
     if schedule.missed == "run":
         late = (
             f"If it could not be served it runs up to {schedule.run_if_late_minutes} minutes late."
         )
-    return f"{when}. {late}"
+    return f"{explain_when(schedule)}. {late}"
+
+
+def explain_when(schedule: Schedule) -> str:
+    """When it is due, in plain words, without a full stop."""
+    if phrase.looks_like_one(schedule.when):
+        return phrase.explain(phrase.parse(schedule.when))
+    return cron.explain(_cron(schedule))
 
 
 @cache

@@ -11,10 +11,12 @@ from backend.core.clock import Clock
 from backend.core.errors import Conflict, NotFound, did_you_mean
 from backend.strategies import definition as definitions
 from backend.strategies import prompts
+from backend.strategies.changes import changed_fields
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import Strategy, StrategyVersion
 from backend.strategies.problems import Problem, refusal
 from backend.strategies.schedule import next_due
+from backend.web import audit
 
 LONGEST_STEM = 90
 """Characters of a name before its number, so that the whole stays a valid name."""
@@ -81,6 +83,8 @@ def create(
     session.add(strategy)
     _add_version(strategy, definition, clock, author)
     session.flush()
+    after = {"name": strategy.name, "version": 1, "is_enabled": is_enabled}
+    _note(session, clock, author, "strategy.created", strategy, None, after)
     return strategy
 
 
@@ -107,8 +111,19 @@ def update(
     strategy.name = definition.name
     strategy.next_due_at = next_due(definition.schedule, clock.now())
     strategy.updated_at = clock.now()
+    before = newest(strategy)
     added = _add_version(strategy, definition, clock, author)
     session.flush()
+    changes = changed_fields(before.definition, added.definition)
+    _note(
+        session,
+        clock,
+        author,
+        "strategy.saved",
+        strategy,
+        {"version": before.number, **{each.path: each.before for each in changes}},
+        {"version": added.number, **{each.path: each.after for each in changes}},
+    )
     return added
 
 
@@ -144,19 +159,25 @@ def free_name(session: Session, name: str) -> str:
     return name if name not in taken else next(each for each in candidates if each not in taken)
 
 
-def enable(clock: Clock, strategy: Strategy, *, is_enabled: bool) -> None:
+def enable(
+    session: Session, clock: Clock, strategy: Strategy, *, is_enabled: bool, actor: str
+) -> None:
     """Switch the schedule on or off; due times that passed while it was off are not made up."""
-    strategy.is_enabled = is_enabled
+    was_enabled, strategy.is_enabled = strategy.is_enabled, is_enabled
     strategy.updated_at = clock.now()
     definition = StrategyDefinition.stored(newest(strategy).definition)
     strategy.next_due_at = next_due(definition.schedule, clock.now())
+    if was_enabled != is_enabled:
+        note = {"is_enabled": was_enabled}, {"is_enabled": is_enabled}
+        _note(session, clock, actor, "strategy.switched", strategy, *note)
 
 
-def archive(clock: Clock, strategy: Strategy) -> None:
+def archive(session: Session, clock: Clock, strategy: Strategy, *, actor: str) -> None:
     """Take it out of use; what it did stays readable and its name is free again."""
     strategy.archived_at = clock.now()
     strategy.is_enabled = False
     strategy.next_due_at = None
+    _note(session, clock, actor, "strategy.archived", strategy, {"name": strategy.name}, None)
 
 
 def problems(session: Session, document: Any, strategy: Strategy | None = None) -> list[Problem]:
@@ -219,3 +240,18 @@ def _add_version(
     )
     strategy.versions.append(added)
     return added
+
+
+def _note(
+    session: Session,
+    clock: Clock,
+    actor: str,
+    action: str,
+    strategy: Strategy,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    subject = f"strategy {strategy.id}"
+    audit.record(
+        session, clock, actor=actor, action=action, subject=subject, before=before, after=after
+    )

@@ -83,7 +83,7 @@ def test_what_is_out_of_use_is_never_due(engine: Engine, is_switched_off: bool) 
         if is_switched_off:
             found.is_enabled = False
         else:
-            strategies.archive(engine.clock, found)
+            strategies.archive(session, engine.clock, found, actor="test")
     assert dispatch.dispatch_due(engine.clock) == 0
 
 

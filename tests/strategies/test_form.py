@@ -44,10 +44,18 @@ CHART = st.fixed_dictionaries(
         .map(list),
     }
 )
+
+
+def with_frames(frames: list[Timeframe]) -> st.SearchStrategy[list[Any]]:
+    return st.lists(CHART, min_size=len(frames), max_size=len(frames)).map(
+        lambda charts: [
+            {"timeframe": frame.value, **chart} for frame, chart in zip(frames, charts, strict=True)
+        ]
+    )
+
+
 CHARTS = st.lists(st.sampled_from(list(Timeframe)), min_size=1, max_size=4, unique=True).flatmap(
-    lambda frames: st.tuples(
-        *(CHART.map(lambda chart, f=frame: {"timeframe": f.value, **chart}) for frame in frames)
-    ).map(list)
+    with_frames
 )
 STOP = st.one_of(
     st.fixed_dictionaries(

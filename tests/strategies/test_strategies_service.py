@@ -91,7 +91,7 @@ def test_two_strategies_cannot_have_one_name(clock: ManualClock) -> None:
 def test_an_archived_strategy_is_out_of_use_and_its_name_is_free(clock: ManualClock) -> None:
     strategy = create(clock)
     with transaction() as session:
-        service.archive(clock, service.get(session, strategy.id))
+        service.archive(session, clock, service.get(session, strategy.id), actor="test")
     with pytest.raises(NotFound):
         stored(strategy)
     with transaction() as session:
@@ -103,7 +103,8 @@ def test_switching_on_looks_ahead_and_makes_up_for_nothing(clock: ManualClock) -
     strategy = create(clock)
     clock.advance(days=10)
     with transaction() as session:
-        service.enable(clock, service.get(session, strategy.id), is_enabled=True)
+        found = service.get(session, strategy.id)
+        service.enable(session, clock, found, is_enabled=True, actor="test")
     now = stored(strategy)
     assert now.is_enabled
     assert now.next_due_at is not None

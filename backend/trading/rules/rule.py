@@ -29,11 +29,11 @@ class Rule:
 
     def evaluate(self, series: Mapping[str, FloatArray]) -> BoolArray:
         """True at each bar at which the rule is known to hold."""
-        return np.equal(self._verdicts(series), 1)
+        return np.equal(self.verdicts(series), 1)
 
     def last(self, series: Mapping[str, FloatArray]) -> bool | None:
         """Whether it holds at the last bar; None when that cannot be known."""
-        verdicts = self._verdicts(series)
+        verdicts = self.verdicts(series)
         if len(verdicts) == 0 or np.isnan(verdicts[-1]):
             return None
         return bool(verdicts[-1] == 1)
@@ -42,7 +42,8 @@ class Rule:
         """Every condition in the rule at the last bar, with the values it saw, in reading order."""
         return explain(self.root, series, self._length(series))
 
-    def _verdicts(self, series: Mapping[str, FloatArray]) -> FloatArray:
+    def verdicts(self, series: Mapping[str, FloatArray]) -> FloatArray:
+        """At each bar 1 where it holds, 0 where it does not, NaN where that is not known."""
         return evaluate(self.root, series, self._length(series))
 
     def _length(self, series: Mapping[str, FloatArray]) -> int:

@@ -29,12 +29,18 @@
     return changed;
   }
 
+  // Without an address the figure stands in the script element behind the place.
+  async function figureOf(place) {
+    if (!place.dataset.figure) return JSON.parse(place.nextElementSibling.textContent);
+    const answer = await fetch(place.dataset.figure);
+    if (!answer.ok) throw new Error(`the figure cannot be read (${answer.status})`);
+    return answer.json();
+  }
+
   async function draw(place) {
     place.dataset.drawn = "";
     try {
-      const answer = await fetch(place.dataset.figure);
-      if (!answer.ok) throw new Error(`the figure cannot be read (${answer.status})`);
-      const figure = await answer.json();
+      const figure = await figureOf(place);
       const height = figure.layout.height ?? 480;
       const layout = { ...inPageColours(figure.layout), autosize: true };
       delete layout.width;
