@@ -13,7 +13,9 @@ async def _fields(request: Request) -> dict[str, str]:
     fields = {}
     for name, value in form.multi_items():
         if isinstance(value, UploadFile):
-            value = (await value.read()).decode(errors="replace")
+            file = value
+            value = (await file.read()).decode(errors="replace")
+            await file.close()
         fields[name] = value
     return fields
 

@@ -309,7 +309,7 @@ def test_what_cannot_run_again_is_named_with_its_reason(http: TestClient, engine
     changed = engine.save(definition(name="Changed"))
     ids = [add(gone, "AAPL"), add(changed, "TSLA")]
     with transaction() as session:
-        strategies.archive(engine.clock, strategies.get(session, gone.id))
+        strategies.archive(session, engine.clock, strategies.get(session, gone.id), actor="test")
     query = "&".join(f"id={each}" for each in ids)
     html = page(http, f"/executions/rerun?{query}")
     assert "Nothing to start" in html
