@@ -90,7 +90,10 @@ def _write_list(dumper: yaml.SafeDumper, values: list[Any]) -> Node:
 
 
 def _write_text(dumper: yaml.SafeDumper, value: str) -> ScalarNode:
-    return dumper.represent_scalar(f"{_TAG}str", value, style="|" if "\n" in value else None)
+    # YAML takes three more characters for line ends, and only quotes keep them apart.
+    quoted = '"' if any(each in value for each in "\x85\u2028\u2029\ufeff") else None
+    style = quoted or ("|" if "\n" in value else None)
+    return dumper.represent_scalar(f"{_TAG}str", value, style=style)
 
 
 _Dumper.add_representer(str, _write_text)
