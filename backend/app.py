@@ -15,6 +15,7 @@ from backend.core.settings import settings
 from backend.core.version import VERSION
 from backend.decisions import api as decisions_api
 from backend.decisions import pages as decisions_pages
+from backend.decisions import service as decisions
 from backend.executions import api as executions_api
 from backend.executions import (
     gateway_states,
@@ -28,6 +29,7 @@ from backend.executions import (
 from backend.executions.metrics import Metrics
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
+from backend.market import pages as market_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.strategies import api as strategies_api
@@ -53,6 +55,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         app.state.storage, app.state.market = tools.storage, tools.market
         app.state.standing = gateway_states.reader(tools.clock)
         app.state.health = health.Board(tools, app.state.standing)
+        app.state.decision_marks = decisions.marks
         app.state.metrics = CollectorRegistry()
         app.state.metrics.register(Metrics(tools.clock))
         app.state.live = Hub()
@@ -96,6 +99,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         patterns,
         account_pages,
         decisions_pages,
+        market_pages,
     ):
         app.include_router(pages_of.router, dependencies=SIGNED_IN)
     app.add_api_route("/health/live", live, include_in_schema=False)

@@ -9,6 +9,7 @@ from backend.core.values import Bars, FloatArray
 
 Style = Literal["line", "histogram", "upper", "lower", "direction"]
 LevelKind = Literal["entry", "stop", "target", "support", "resistance"]
+MarkKind = Literal["buy", "sell", "hold"]
 
 WIDTH, HEIGHT = 1_200, 900
 """Pixels of a picture; the layout's proportions and the labels' spacing are made for it."""
@@ -44,6 +45,16 @@ class Level:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A decision on the candles: beside the bar that starts at `time`, UTC milliseconds."""
+
+    kind: MarkKind
+    time: int
+    text: str
+    href: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChartInput:
     """
     One symbol in one timeframe. Times are shown in `timezone` (an IANA name), as of `as_of`.
@@ -58,6 +69,8 @@ class ChartInput:
     is_simulated: bool
     series: tuple[Series, ...] = ()
     levels: tuple[Level, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    """Those of bars that are not drawn are left out."""
     timezone: str = "UTC"
     visible: int = 500
 

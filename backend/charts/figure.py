@@ -27,8 +27,12 @@ def figure(chart: ChartInput) -> dict[str, Any]:
     colors = {pane.axis: _colors(pane) for pane in panes}
     bounds = _bounds(chart, bars, panes)
     time_axis = axes.of_time(bars, chart.timezone, panes[-1])
+    names = time_axis["categoryarray"]
     return {
-        "data": _traces(bars, panes, colors, first=time_axis["categoryarray"][0]),
+        "data": [
+            *_traces(bars, panes, colors, first=names[0]),
+            *traces.marks(bars, names, chart.marks),
+        ],
         "layout": {
             **_page(),
             "xaxis": time_axis,

@@ -1,12 +1,12 @@
 """Candles, volume and indicator series as Plotly traces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from backend.charts import theme
-from backend.charts.base import Series
+from backend.charts.base import Mark, MarkKind, Series
 from backend.charts.numbers import plain
 from backend.charts.panes import Pane
 from backend.core.values import Bars, FloatArray
@@ -49,6 +49,45 @@ def of_pane(pane: Pane, colors: Sequence[str]) -> list[Trace]:
         else:
             traces.append(_line(item, color, pane))
     return traces
+
+
+def marks(bars: Bars, names: Sequence[str], decided: Sequence[Mark]) -> list[Trace]:
+    """One trace per kind: buyers below their bar, sellers above, the others on its close."""
+    drawn = []
+    for kind, (symbol, color, place) in _MARKS.items():
+        rows = {int(time): row for row, time in enumerate(bars.time)}
+        shown = [mark for mark in decided if mark.kind == kind and mark.time in rows]
+        if not shown:
+            continue
+        at = [rows[mark.time] for mark in shown]
+        drawn.append(
+            {
+                "type": "scatter",
+                "mode": "markers",
+                "name": f"Decided to {kind}",
+                "x": [names[row] for row in at],
+                "y": plain(place(bars)[at]),
+                "text": [mark.text for mark in shown],
+                "customdata": [mark.href for mark in shown],
+                "hovertemplate": "%{text}<extra></extra>",
+                "marker": {"symbol": symbol, "size": 12, "color": color, "line": {"width": 1}},
+                "xaxis": "x",
+                "yaxis": "y",
+            }
+        )
+    return drawn
+
+
+def _beside(bars: Bars) -> float:
+    """How far from a bar its mark stands."""
+    return 0.02 * float(np.max(bars.high) - np.min(bars.low))
+
+
+_MARKS: dict[MarkKind, tuple[str, str, Callable[[Bars], FloatArray]]] = {
+    "buy": ("triangle-up", theme.UP, lambda bars: bars.low - _beside(bars)),
+    "sell": ("triangle-down", theme.DOWN, lambda bars: bars.high + _beside(bars)),
+    "hold": ("circle-open", theme.MUTED, lambda bars: bars.close),
+}
 
 
 def _line(item: Series, color: str, pane: Pane) -> Trace:

@@ -29,6 +29,7 @@ class Decision(Model):
         Index("decisions_by_record", "recorded_at"),
         Index("decisions_by_strategy", "strategy_id", "as_of", "execution_id"),
         Index("decisions_by_symbol", "symbol", "as_of", "execution_id"),
+        Index("decisions_by_contract", "conid", "as_of", "execution_id"),
         Index("decisions_by_action", "action", "as_of", "execution_id"),
         Index("decisions_by_outcome", "outcome", "as_of", "execution_id"),
         Index("decisions_by_moment", "as_of", "execution_id"),

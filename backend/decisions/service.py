@@ -9,8 +9,10 @@ from typing import Any, TypeVarTuple
 from sqlalchemy import Integer, Row, Select, cast, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from backend.core.values import Timeframe
 from backend.decisions.models import Decision
 from backend.executions.models import Execution
+from backend.market.marks import DecisionMark
 from backend.strategies.models import Strategy, StrategyVersion
 from backend.trading.signal import Action
 from backend.workflow.outcome import Outcome
@@ -138,6 +140,33 @@ def _summed(rows: Sequence[Row[*tuple[Any, ...]]]) -> Summary:
         if tenth is not None and action is not Action.HOLD:
             buckets[tenth] = buckets.get(tenth, NONE) + share
     return Summary(actions=actions, buckets=buckets)
+
+
+def marks(
+    session: Session, conid: int, timeframe: Timeframe | None, limit: int
+) -> list[DecisionMark]:
+    """The newest decisions about a contract, as its chart shows them."""
+    query = (
+        select(Decision, Strategy.name)
+        .join(Strategy, Strategy.id == Decision.strategy_id)
+        .where(Decision.conid == conid)
+        .order_by(Decision.as_of.desc(), Decision.execution_id.desc())
+        .limit(limit)
+    )
+    if timeframe is not None:
+        query = query.where(Decision.timeframe == timeframe)
+    return [
+        DecisionMark(
+            execution_id=decision.execution_id,
+            strategy_name=name,
+            timeframe=decision.timeframe,
+            action=decision.action.value,
+            confidence=decision.confidence,
+            as_of=decision.as_of,
+            bar_time=decision.last_bar_time,
+        )
+        for decision, name in session.execute(query)
+    ]
 
 
 def strategies(session: Session) -> list[tuple[int, str]]:

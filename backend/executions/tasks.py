@@ -9,6 +9,8 @@ from backend.executions import dispatch, gateway_states, partitions, reaper
 from backend.executions.executor import StrategyExecutor
 from backend.executions.lineage import LeaseLost
 from backend.executions.tools import live_tools
+from backend.market import fetching
+from backend.market.service import MarketData
 
 logger = get_logger(__name__)
 
@@ -27,6 +29,13 @@ def run(execution_id: int) -> None:
         _executor().run(execution_id)
     except LeaseLost as error:
         logger.warning("lease_lost", execution=execution_id, error=error.message)
+
+
+@app.task(name=fetching.FETCH_TASK)  # type: ignore[untyped-decorator]
+def fetch_bars(fetch_id: int) -> None:
+    """What a person asked for on the page of market data."""
+    tools = live_tools()
+    fetching.run(fetch_id, MarketData(tools.broker, tools.clock), tools.clock)
 
 
 @app.task(name="executions.dispatch_due")  # type: ignore[untyped-decorator]

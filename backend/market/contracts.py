@@ -64,8 +64,27 @@ def keep_answer(
 
 def stored_contract(session: Session, conid: int, now: datetime) -> base.Contract | None:
     row = session.get(models.Contract, conid)
-    if row is None or row.fetched_at <= now - FRESH:
-        return None
+    return None if row is None or row.fetched_at <= now - FRESH else of_row(row)
+
+
+def known_contract(session: Session, symbol: str) -> base.Contract | None:
+    """Of those with this symbol the one of most stored series; None where there is none."""
+    series = select(func.count()).where(models.BarCoverage.conid == models.Contract.conid)
+    row = session.scalars(
+        select(models.Contract)
+        .where(models.Contract.symbol == symbol)
+        .order_by(series.scalar_subquery().desc(), models.Contract.conid)
+        .limit(1)
+    ).first()
+    return None if row is None else of_row(row)
+
+
+def known_by_conid(session: Session, conid: int) -> base.Contract | None:
+    row = session.get(models.Contract, conid)
+    return None if row is None else of_row(row)
+
+
+def of_row(row: models.Contract) -> base.Contract:
     fields = base.Contract.__dataclass_fields__
     stored = base.Contract(**{name: getattr(row, name) for name in fields})
     # As the broker gave them: a cached contract must not differ from a fetched one by its zeros.

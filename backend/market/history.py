@@ -90,6 +90,16 @@ class BarHistory:
             "Other workers kept replacing these bars; try again in a minute.", code="bars_busy"
         )
 
+    def again(self, key: series.Key, calendar: Calendar, count: int) -> int:
+        """
+        Put the broker's present story in place of all that is stored, and of the last `count`
+        bars at least; returns how many closed bars that came to.
+        """
+        start = sessions.window_start(calendar, key.timeframe, count, self._clock.now())
+        fetch = self._replace(key, calendar, to_ms(start))
+        _read_and_judge(key, calendar, len(fetch.closed), self._clock.now())
+        return len(fetch.closed)
+
     def _fetch(
         self, key: series.Key, calendar: Calendar, start_ms: int, end_ms: int, as_of: datetime
     ) -> _Fetch:

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.database import Model
@@ -78,3 +78,36 @@ class BarCoverage(Model):
     quality: Mapped[dict[str, Any]]
     """`{"version": 1, "score": ..., "breaches": [codes]}` of the last fetch."""
     fetched_at: Mapped[datetime]
+
+
+class BarFetch(Model):
+    """A series that a person had fetched; the row tells how far that is."""
+
+    __tablename__ = "bar_fetches"
+    __table_args__ = (
+        Index("bar_fetches_by_series", "conid", "timeframe", "id"),
+        # One at a time for each series.
+        Index(
+            "bar_fetches_unfinished",
+            "conid",
+            "timeframe",
+            unique=True,
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    conid: Mapped[int] = mapped_column(BigInteger, ForeignKey("contracts.conid"))
+    timeframe: Mapped[Timeframe]
+    count: Mapped[int]
+    """How many bars at least."""
+    is_anew: Mapped[bool]
+    """All of it anew, not only what is missing."""
+    requested_at: Mapped[datetime]
+    requested_by: Mapped[str]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    bars: Mapped[int | None]
+    """How many bars came."""
+    problem: Mapped[str | None]
+    """Why none did, in a sentence."""

@@ -92,6 +92,21 @@ class MarketData:
         key = series.Key(contract.conid, timeframe)
         return self._history.last_closed(key, calendar, count, as_of)
 
+    def fetch_again(self, contract: base.Contract, timeframe: Timeframe, count: int) -> int:
+        """
+        Replace what is stored of a series by what the broker tells now, `count` bars at least.
+
+        Returns how many bars are stored then. Nothing is taken away before the new ones are here.
+        """
+        calendar = calendars.calendar(contract.calendar)
+        key = series.Key(contract.conid, timeframe)
+        return self._history.again(key, calendar, count)
+
+    def known(self, symbol: str) -> base.Contract | None:
+        """A contract that was resolved before, however long ago, without asking the broker."""
+        with transaction() as session:
+            return contracts.known_contract(session, contracts.tidy(symbol))
+
     def _stocks(self, symbols: list[str]) -> dict[str, tuple[base.ContractMatch, ...]]:
         """The listings of each symbol; the broker is asked once for all that are not known."""
         now = self._clock.now()

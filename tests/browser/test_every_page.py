@@ -7,7 +7,7 @@ from playwright.sync_api import Page
 from tests.support.live_engine import example
 from tests.support.site import Site
 
-PATHS = ("/patterns", "/executions", "/decisions")
+PATHS = ("/patterns", "/executions", "/decisions", "/market", "/market/AAPL")
 
 
 def serious(page: Page) -> list[str]:

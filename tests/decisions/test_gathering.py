@@ -88,6 +88,19 @@ def test_an_execution_without_a_signal_is_no_decision(engine: Engine) -> None:
     assert decisions() == []
 
 
+def test_a_replay_is_no_decision_and_asks_nothing(engine: Engine) -> None:
+    engine.run(BY_VIEW)
+    engine.run({**BY_VIEW, "name": "Again"})
+    with transaction() as session:
+        session.execute(
+            text("UPDATE executions SET trigger = 'replay', replay_of = 1 WHERE id = 2")
+        )
+    gather(engine)
+    assert [made.execution_id for made in decisions()] == [1]
+    with transaction() as session:
+        assert set(session.scalars(select(Question.execution_id))) == {1}
+
+
 def test_an_outcome_that_comes_later_is_added(engine: Engine) -> None:
     made = ran(engine)
     with transaction() as session:

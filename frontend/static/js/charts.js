@@ -47,6 +47,11 @@
       layout.height = Math.min(height, Math.max(360, place.clientWidth * 0.9));
       place.querySelector("[data-chart-wait]")?.remove();
       await Plotly.react(place, figure.data, layout, { responsive: true, displayModeBar: false });
+      // a mark of a decision leads to its execution
+      place.removeAllListeners?.("plotly_click");
+      place.on("plotly_click", ({ points: [point] }) => {
+        if (/^\/executions\/\d+$/.test(point?.customdata ?? "")) location.assign(point.customdata);
+      });
     } catch (error) {
       place.textContent = `The chart could not be drawn: ${error.message}. Reload the page to try again.`;
       place.classList.add("p-4", "text-bad");
