@@ -34,7 +34,7 @@ from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.strategies import api as strategies_api
 from backend.strategies import editor_pages, preview_pages, prompts, version_pages
-from backend.web import account_pages, assets, errors, patterns, sign_in, signing
+from backend.web import account_pages, assets, errors, flower_pages, patterns, sign_in, signing
 from backend.web.live import Hub
 from backend.web.middleware import Guard
 from backend.web.signed_in import SIGNED_IN
@@ -98,6 +98,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         strategy_pages,
         patterns,
         account_pages,
+        flower_pages,
         decisions_pages,
         market_pages,
     ):

@@ -230,8 +230,7 @@ def _show_urls(console: Console, file: StackFile) -> None:
         f"\nGlassbox runs: [bold]{urls['web']}[/]",
         f"Sign in by:    [bold]{links.address(new_token())}[/]",
         "               It works once, for an hour. Another one: glassbox link",
-        f"The queue:     {urls['flower']}"
-        f"  (user glassbox, password in {file.home}/flower/password)",
+        f"The queue:     {urls['flower']}",
         f"Data and logs: {file.home}",
     ]
     if "gateway" in urls:

@@ -100,6 +100,7 @@ class Settings(BaseSettings):
         ["127.0.0.1", "localhost", "[::1]"],
         description="Host names the web process answers to, separated by commas.",
     )
+    flower_url: str = Field("", description="Where people reach Flower, the queue's monitor.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
     @field_validator("web_allowed_hosts", mode="before")

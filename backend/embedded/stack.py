@@ -165,11 +165,12 @@ class _Layout:
         port = self._port("flower", USUAL_PORTS["flower"])
         folder = self.home / "flower"
         folder.mkdir(exist_ok=True, mode=0o700)
-        password = child.secret(folder / "password")
-        url = self.urls["flower"] = f"http://127.0.0.1:{port}"
+        url = self.environment["FLOWER_URL"] = f"http://127.0.0.1:{port}"
+        # Where a person finds it: by our own sign-in.
+        self.urls["flower"] = f"{self.urls['web']}/system/flower"
         return Part(
             name="flower",
-            # Without our own application: it shows the queue and needs none of our modules.
+            # Without our own application: it shows the queue, and asks us only who may look.
             command=_python("-m", "celery", "flower"),
             is_healthy=lambda: health.http_answers(f"{url}/healthcheck"),
             needs=("redis", "migrate"),
@@ -177,7 +178,8 @@ class _Layout:
                 "CELERY_BROKER_URL": self.environment["REDIS_URL"],
                 "FLOWER_ADDRESS": "127.0.0.1",
                 "FLOWER_PORT": str(port),
-                "FLOWER_BASIC_AUTH": f"glassbox:{password}",
+                "FLOWER_AUTH": "glassbox",
+                "FLOWER_AUTH_PROVIDER": "backend.web.flower_provider.FlowerSignIn",
                 "FLOWER_PERSISTENT": "true",
                 "FLOWER_DB": str(folder / "events"),
                 "FLOWER_STATE_SAVE_INTERVAL": "60000",

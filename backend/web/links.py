@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from backend.core.clock import Clock
 from backend.core.database import Model
 from backend.core.hashing import sha256_hex
-from backend.core.settings import settings
+from backend.web.addresses import web_address
 from backend.web.people import Person
 
 GOOD_FOR = timedelta(hours=1)
@@ -48,14 +48,6 @@ def make(session: Session, clock: Clock, person: Person) -> str:
 def address(token: str) -> str:
     """Where the person opens it: the web process on this machine."""
     return f"{web_address()}/sign-in?{urlencode({'token': token})}"
-
-
-def web_address() -> str:
-    host = settings().web_host
-    # What listens everywhere is reached at this one too.
-    host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    host = f"[{host}]" if ":" in host else host
-    return f"http://{host}:{settings().web_port}"
 
 
 def use(session: Session, clock: Clock, token: str) -> Person | None:

@@ -1,7 +1,9 @@
 """Persons: those who may look at the pages and steer; each may have a password."""
 
 import getpass
+import secrets
 from datetime import datetime
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -18,8 +20,6 @@ LONGEST_PASSWORD = 200
 LONGEST_NAME = 64
 
 _hasher = PasswordHasher()  # argon2id, with the lesser of RFC 9106's two settings
-# Checked for names without a password, so that the time an answer takes tells nothing.
-_NOBODYS_HASH = _hasher.hash("nobody has this password")
 
 
 class Person(Model):
@@ -105,7 +105,7 @@ def with_password(session: Session, name: str, password: str) -> Person | None:
 def has_password(person: Person | None, password: str) -> bool:
     kept = person.password_hash if person is not None else None
     try:
-        _hasher.verify(kept or _NOBODYS_HASH, password[: LONGEST_PASSWORD + 1])
+        _hasher.verify(kept or _nobodys_hash(), password[: LONGEST_PASSWORD + 1])
     except VerificationError:
         return False
     if person is None or kept is None:
@@ -113,3 +113,9 @@ def has_password(person: Person | None, password: str) -> bool:
     if _hasher.check_needs_rehash(kept):
         person.password_hash = _hasher.hash(password)
     return True
+
+
+@cache
+def _nobodys_hash() -> str:
+    """Checked for names without a password, so that the time an answer takes tells nothing."""
+    return _hasher.hash(secrets.token_urlsafe())

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from backend.core.settings import Settings
+from backend.web.flower_sign_in import WHO
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -22,7 +24,7 @@ SECRETS = {
     "REDIS_PASSWORD",
     "S3_ACCESS_KEY",
     "S3_SECRET_KEY",
-    "FLOWER_PASSWORD",
+    "WEB_SECRET",
     "GRAFANA_PASSWORD",
 }
 
@@ -100,7 +102,7 @@ def test_a_missing_secret_stops_the_start_with_its_name() -> None:
 def test_no_secret_has_a_value_of_its_own() -> None:
     for name, service in SERVICES.items():
         for variable, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|SECRET|_AUTH|ACCESS_KEY", variable):
+            if re.search(r"PASSWORD|SECRET|BASIC_AUTH|ACCESS_KEY", variable):
                 assert "${" in value, f"{name}: {variable}"
                 assert ":-" not in value, f"{name}: {variable}"
 
@@ -159,3 +161,11 @@ def test_the_dashboard_asks_for_metrics_that_we_serve() -> None:
     assert len(asked) > 5
     for name in asked:
         assert f'"{name.removesuffix("_total")}"' in code, name
+
+
+def test_the_queues_page_asks_for_our_own_sign_in() -> None:
+    given = SERVICES["flower"]["environment"]
+    module, _, name = given["FLOWER_AUTH_PROVIDER"].rpartition(".")
+    assert hasattr(import_module(module), name)
+    assert given["FLOWER_AUTH"] == WHO
+    assert given["WEB_SECRET"] == SERVICES["web"]["environment"]["WEB_SECRET"]
