@@ -34,6 +34,9 @@ from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.strategies import api as strategies_api
 from backend.strategies import editor_pages, preview_pages, prompts, version_pages
+from backend.system import api as system_api
+from backend.system import audit_pages
+from backend.system import pages as system_pages
 from backend.web import account_pages, assets, errors, flower_pages, patterns, sign_in, signing
 from backend.web.live import Hub
 from backend.web.middleware import Guard
@@ -83,11 +86,14 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         market_api,
         decisions_api,
         overview_api,
+        system_api,
     ):
         app.include_router(api.router, responses=errors.DOCUMENTED)
     app.include_router(sign_in.router)
     for pages_of in (
         overview_pages,
+        system_pages,
+        audit_pages,
         list_pages,
         rerun_pages,
         pages,

@@ -7,7 +7,10 @@ from playwright.sync_api import Page
 from tests.support.live_engine import example
 from tests.support.site import Site
 
-PATHS = ("/patterns", "/executions", "/decisions", "/market", "/market/AAPL")
+PATHS = (
+    *("/patterns", "/", "/executions", "/decisions", "/market", "/market/AAPL"),
+    *("/system", "/system/settings", "/system/audit"),
+)
 
 
 def serious(page: Page) -> list[str]:
