@@ -1,24 +1,22 @@
-"""The paper account: a million dollars that nobody has touched yet."""
+"""What a session has read of the paper account: first reads are cold."""
 
 from dataclasses import dataclass, field
-from decimal import Decimal
+from typing import Any
 
 ACCOUNT = "DU1234567"
 CURRENCY = "USD"
-STARTING_CASH = Decimal("1000000")
-LEVERAGE = 4
-"""Regulation T day-trading buying power."""
 
 
 @dataclass
 class PaperAccount:
-    """Cash, and what has been read of it in this session: first reads are cold."""
+    """The account's books are on the desk; this is what IBKR's caches make of them."""
 
-    opened_ms: int
-    cash: Decimal = STARTING_CASH
     warm: set[str] = field(default_factory=set)
     are_orders_muted: bool = False
     """A filtered read of live orders silences the WebSocket until a forced one."""
+    positions: list[dict[str, Any]] = field(default_factory=list)
+    """The rows of portfolio/.../positions as they were made at `positions_ms`."""
+    positions_ms: int | None = None
 
     def is_warm(self, what: str) -> bool:
         """Whether `what` was read before in this session; reading warms it."""
@@ -29,3 +27,4 @@ class PaperAccount:
     def forget_reads(self) -> None:
         self.warm.clear()
         self.are_orders_muted = False
+        self.positions_ms = None

@@ -1,14 +1,18 @@
 """iserver accounts: the list that primes everything else, the summary, profit and loss."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backend.papergateway.account import ACCOUNT, CURRENCY, LEVERAGE
+from backend.papergateway.account import ACCOUNT, CURRENCY
 from backend.papergateway.answers import bad_request, error, failed, html, json_body, ok, world_of
 from backend.papergateway.login import SERVER_INFO
+from backend.papergateway.trading import balances
+from backend.papergateway.trading.balances import Balances
 from backend.papergateway.world import World
 
 PROPERTIES = {
@@ -17,7 +21,7 @@ PROPERTIES = {
     "liteUnderPro": False,
     "noFXConv": False,
     "isProp": False,
-    "supportsFractions": True,
+    "supportsFractions": False,
     "allowCustomerTime": False,
     "autoFx": False,
 }
@@ -105,39 +109,37 @@ async def summary(request: Request) -> Response:
         return refusal
     if account != ACCOUNT:
         return bad_request(f"accountId is not valid: {account}")
-    cash = float(world.account.cash)
+    now = balances.of(world.desk)
+    cash, settled = float(now.cash), float(now.settled)
     return ok(
         {
             "accountType": "",
             "status": "",
-            **dict.fromkeys(_CASH_FIELDS, cash),
-            **dict.fromkeys(_ZERO_FIELDS, 0.0),
-            "buyingPower": cash * LEVERAGE,
+            **{name: float(read(now)) for name, read in _FIGURES.items()},
+            "regTLoan": 0.0,
+            "accruedInterest": 0.0,
             "cashBalances": [
-                {"currency": CURRENCY, "balance": cash, "settledCash": cash},
-                {"currency": "Total (in USD)", "balance": cash, "settledCash": cash},
+                {"currency": CURRENCY, "balance": cash, "settledCash": settled},
+                {"currency": "Total (in USD)", "balance": cash, "settledCash": settled},
             ],
         }
     )
 
 
-_CASH_FIELDS = (
-    "balance",
-    "SMA",
-    "availableFunds",
-    "excessLiquidity",
-    "netLiquidationValue",
-    "equityWithLoanValue",
-    "totalCashValue",
-)
-_ZERO_FIELDS = (
-    "regTLoan",
-    "securitiesGVP",
-    "accruedInterest",
-    "regTMargin",
-    "initialMargin",
-    "maintenanceMargin",
-)
+_FIGURES: dict[str, Callable[[Balances], Decimal]] = {
+    "balance": lambda now: now.equity,
+    "SMA": lambda now: now.special_memorandum,
+    "buyingPower": lambda now: now.buying_power,
+    "availableFunds": lambda now: now.available,
+    "excessLiquidity": lambda now: now.available,
+    "netLiquidationValue": lambda now: now.equity,
+    "equityWithLoanValue": lambda now: now.equity,
+    "securitiesGVP": lambda now: now.gross,
+    "totalCashValue": lambda now: now.cash,
+    "regTMargin": lambda now: now.overnight,
+    "initialMargin": lambda now: now.margin,
+    "maintenanceMargin": lambda now: now.margin,
+}
 
 
 async def segments(request: Request) -> Response:
@@ -150,48 +152,53 @@ async def segments(request: Request) -> Response:
         return html(404, "Not Found")
     if account != ACCOUNT:
         return bad_request(f"accountId is not valid: {account}")
-    cash, nothing = _money(float(world.account.cash)), _money(0.0)
+    now = balances.of(world.desk)
     return ok(
         {
             segment: {
-                name: nothing if segment == "commodities" or is_zero else cash
-                for name, is_zero in rows.items()
+                name: _money(Decimal(0) if segment == "commodities" else read(now))
+                for name, read in rows.items()
             }
             for segment in ("total", "securities", "commodities")
         }
     )
 
 
-_SEGMENT_ROWS: dict[str, dict[str, bool]] = {
+_SEGMENT_ROWS: dict[str, dict[str, Callable[[Balances], Decimal]]] = {
     "available_funds": {
-        "current_available": False,
-        "current_excess": False,
-        "prdctd_pst-xpry_excss": True,
-        "lk_ahd_avlbl_fnds": False,
-        "lk_ahd_excss_lqdty": False,
-        "overnight_available": False,
-        "overnight_excess": False,
+        "current_available": lambda now: now.available,
+        "current_excess": lambda now: now.available,
+        "prdctd_pst-xpry_excss": lambda now: Decimal(0),
+        "lk_ahd_avlbl_fnds": lambda now: now.available,
+        "lk_ahd_excss_lqdty": lambda now: now.available,
+        "overnight_available": lambda now: now.special_memorandum,
+        "overnight_excess": lambda now: now.special_memorandum,
     },
     "balances": {
-        "net_liquidation": False,
-        "equity_with_loan": False,
-        "cash": False,
-        "securities_gross_position_value": True,
-        "reg_t_margin": True,
+        "net_liquidation": lambda now: now.equity,
+        "equity_with_loan": lambda now: now.equity,
+        "cash": lambda now: now.cash,
+        "securities_gross_position_value": lambda now: now.gross,
+        "reg_t_margin": lambda now: now.overnight,
     },
     "margins": {
-        "current_initial": True,
-        "current_maint": True,
-        "prdctd_pst-xpry_mrgn_@_opn": True,
-        "projected_liquidity_inital_margin": True,
-        "projected_overnight_initial_mrgn": True,
-        "projected_overnight_maint_mrgn": True,
+        "current_initial": lambda now: now.margin,
+        "current_maint": lambda now: now.margin,
+        "prdctd_pst-xpry_mrgn_@_opn": lambda now: Decimal(0),
+        "projected_liquidity_inital_margin": lambda now: now.margin,
+        "projected_overnight_initial_mrgn": lambda now: now.overnight,
+        "projected_overnight_maint_mrgn": lambda now: now.overnight,
     },
-    "market_value": {"total_cash": False, "net_liquidation": False, "stock": True, "options": True},
+    "market_value": {
+        "total_cash": lambda now: now.cash,
+        "net_liquidation": lambda now: now.equity,
+        "stock": lambda now: now.stock,
+        "options": lambda now: Decimal(0),
+    },
 }
 
 
-def _money(amount: float) -> str:
+def _money(amount: Decimal) -> str:
     return f"{amount:,.0f} {CURRENCY}"
 
 
@@ -204,8 +211,15 @@ async def profit_and_loss(request: Request) -> Response:
 
 
 def pnl_rows(world: World) -> dict[str, Any]:
-    cash = float(world.account.cash)
-    row = {"rowType": 1, "dpl": 0.0, "nl": cash, "upl": 0.0, "el": cash, "mv": 0.0}
+    now = balances.of(world.desk)
+    row = {
+        "rowType": 1,
+        "dpl": float(now.day),
+        "nl": float(now.equity),
+        "upl": float(now.unrealised),
+        "el": float(now.available),
+        "mv": float(now.stock),
+    }
     return {f"{ACCOUNT}.Core": row}
 
 

@@ -1,4 +1,4 @@
-"""Contracts: search, security definitions, stocks by symbol, contract details and rules."""
+"""Contracts: search, security definitions, stocks by symbol, contract details."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from backend.papergateway import numbers
-from backend.papergateway.account import ACCOUNT
 from backend.papergateway.answers import bad_request, empty, failed, json_body, ok, world_of
 from backend.papergateway.prices import Instrument
 from backend.papergateway.world import World
@@ -47,7 +46,7 @@ def _search_row(instrument: Instrument) -> dict[str, Any]:
 
 async def secdef_info(request: Request) -> Response:
     """iserver/secdef/info: a stock has one row and needs no month."""
-    instrument = _instrument(world_of(request), request.query_params.get("conid"))
+    instrument = instrument_of(world_of(request), request.query_params.get("conid"))
     if instrument is None:
         return bad_request("conid is not valid")
     return ok(
@@ -109,12 +108,11 @@ async def definitions(request: Request) -> Response:
     if not conids or len(conids) > CONIDS_AT_ONCE:
         return bad_request(f"conids: between 1 and {CONIDS_AT_ONCE}")
     world = world_of(request)
-    found = [item for conid in conids if (item := _instrument(world, conid))]
-    return ok({"secdef": [_definition(item) for item in found]}) if found else empty(204)
+    found = [item for conid in conids if (item := instrument_of(world, conid))]
+    return ok({"secdef": [definition(item) for item in found]}) if found else empty(204)
 
 
-def _definition(instrument: Instrument) -> dict[str, Any]:
-    increments = _increments(instrument)
+def definition(instrument: Instrument) -> dict[str, Any]:
     return {
         "conid": instrument.conid,
         "currency": instrument.currency,
@@ -139,7 +137,7 @@ def _definition(instrument: Instrument) -> dict[str, Any]:
         "hasOptions": False,
         "fullName": instrument.symbol,
         "isUS": True,
-        "incrementRules": increments,
+        "incrementRules": increments(instrument),
         "displayRule": {
             "magnification": 0,
             "displayRuleStep": [{"decimalDigits": 2, "lowerEdge": 0.0, "wholeDigits": 4}],
@@ -149,18 +147,18 @@ def _definition(instrument: Instrument) -> dict[str, Any]:
     }
 
 
-def _increments(instrument: Instrument) -> list[dict[str, float]]:
+def increments(instrument: Instrument) -> list[dict[str, float]]:
     return [{"lowerEdge": 0.0, "increment": float(instrument.tick)}]
 
 
 async def contract_info(request: Request) -> Response:
-    instrument = _instrument(world_of(request), request.path_params["conid"])
+    instrument = instrument_of(world_of(request), request.path_params["conid"])
     if instrument is None:
         return bad_request("conid is not valid")
-    return ok(_info(instrument))
+    return ok(info(instrument))
 
 
-def _info(instrument: Instrument) -> dict[str, Any]:
+def info(instrument: Instrument) -> dict[str, Any]:
     """The names that the real one uses; its prose documentation lists others."""
     return {
         "cfi_code": "",
@@ -193,62 +191,8 @@ def _info(instrument: Instrument) -> dict[str, Any]:
     }
 
 
-async def info_and_rules(request: Request) -> Response:
-    instrument = _instrument(world_of(request), request.path_params["conid"])
-    if instrument is None:
-        return bad_request("conid is not valid")
-    return ok({**_info(instrument), "rules": _rules(instrument)})
-
-
-async def contract_rules(request: Request) -> Response:
-    instrument = _instrument(world_of(request), (await json_body(request)).get("conid"))
-    return bad_request("conid is not valid") if instrument is None else ok(_rules(instrument))
-
-
-def _rules(instrument: Instrument) -> dict[str, Any]:
-    return {
-        "algoEligible": True,
-        "overnightEligible": False,
-        "costReport": False,
-        "canTradeAcctIds": [ACCOUNT],
-        "error": None,
-        "orderTypes": sorted({*_SIMPLE, *_OUTSIDE_HOURS, *_OTHERS}),
-        "ibAlgoTypes": _OUTSIDE_HOURS,
-        "fraqTypes": _SIMPLE,
-        "forceOrderPreview": False,
-        "cqtTypes": _SIMPLE,
-        "orderDefaults": {"LMT": {"LP": "0.00"}},
-        "orderTypesOutside": _OUTSIDE_HOURS,
-        "defaultSize": 100,
-        "cashSize": 0.0,
-        "sizeIncrement": 1,
-        "tifTypes": ["IOC/MARKET,LIMIT,RELATIVE", "GTC/o,a", "OPG/LIMIT,MARKET,a", "DAY/o,a"],
-        "tifDefaults": {"TIF": "DAY", "SIZE": "100.00"},
-        "limitPrice": 0.0,
-        "stopprice": 0.0,
-        "orderOrigination": None,
-        "preview": True,
-        "displaySize": None,
-        "fraqInt": 4,
-        "cashCcy": instrument.currency,
-        "cashQtyIncr": 500,
-        "priceMagnifier": None,
-        "negativeCapable": False,
-        "incrementType": 1,
-        "incrementRules": _increments(instrument),
-        "hasSecondary": True,
-        "increment": float(instrument.tick),
-        "incrementDigits": 2,
-    }
-
-
-_SIMPLE = ["limit", "market", "stop", "stop_limit"]
-_OUTSIDE_HOURS = ["limit", "stop_limit", "lit", "trailing_stop_limit", "relative"]
-_OTHERS = ["midprice", "mit", "trailing_stop", "marketonclose", "limitonclose"]
-
-
 async def algos(request: Request) -> Response:
-    if _instrument(world_of(request), request.path_params["conid"]) is None:
+    if instrument_of(world_of(request), request.path_params["conid"]) is None:
         return failed(503, "Service Unavailable")
     return ok({"algos": []})
 
@@ -271,7 +215,7 @@ async def futures(request: Request) -> Response:
     return ok({symbol: [] for symbol in symbols}) if symbols else bad_request("symbols is required")
 
 
-def _instrument(world: World, conid: object) -> Instrument | None:
+def instrument_of(world: World, conid: object) -> Instrument | None:
     return world.market.instruments.get(numbers.conid(conid) or 0)
 
 
@@ -279,9 +223,7 @@ routes = [
     Route("/iserver/secdef/search", search, methods=["GET", "POST"]),
     Route("/iserver/secdef/info", secdef_info),
     Route("/iserver/secdef/strikes", strikes),
-    Route("/iserver/contract/rules", contract_rules, methods=["POST"]),
     Route("/iserver/contract/{conid}/info", contract_info),
-    Route("/iserver/contract/{conid}/info-and-rules", info_and_rules),
     Route("/iserver/contract/{conid}/algos", algos),
     Route("/trsrv/secdef", definitions),
     Route("/trsrv/stocks", stocks),

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from backend.core.clock import from_ms
 from backend.core.errors import InvalidInput, NotAllowed, NotFound, UnknownName, did_you_mean
+from backend.papergateway import books
 from backend.papergateway.answers import ok, world_of
 from backend.papergateway.faults import Fault, FaultKind
 from backend.papergateway.login import LoginState
@@ -111,7 +112,7 @@ async def change_clock(request: Request) -> Response:
         world.clock.set(world.now() + timedelta(seconds=change.advance_seconds))
     if change.speed is not None:
         world.clock.run_at(change.speed)
-    world.session.live_on()
+    world.move_on()
     return ok(_clock(world))
 
 
@@ -139,7 +140,9 @@ _ENTER = {
 
 
 async def read_faults(request: Request) -> Response:
-    return ok({"faults": _faults(world_of(request))})
+    """Those that are set, and every kind that there is with what it does."""
+    kinds = {kind.value: kind.meaning for kind in FaultKind}
+    return ok({"faults": _faults(world_of(request)), "kinds": kinds})
 
 
 async def change_faults(request: Request) -> Response:
@@ -154,6 +157,22 @@ async def change_faults(request: Request) -> Response:
 async def read_requests(request: Request) -> Response:
     log = world_of(request).requests
     return ok({"counts": dict(log.counts), "recent": [asdict(item) for item in log.recent]})
+
+
+async def trade(request: Request) -> Response:
+    """A position changes by hand, elsewhere."""
+    world, change = world_of(request), await _read(request, books.HandTrade)
+    return ok(books.trade_by_hand(world, change))
+
+
+async def change_commissions(request: Request) -> Response:
+    world, change = world_of(request), await _read(request, books.PlanChange)
+    return ok(books.change_plan(world, change))
+
+
+async def restart(request: Request) -> Response:
+    """The process goes and comes back: questions are lost, sockets cut, the account stays."""
+    return ok(books.restart(world_of(request)))
 
 
 async def reset(request: Request) -> Response:
@@ -228,6 +247,10 @@ routes = [
     Route("/faults", _guarded(read_faults)),
     Route("/faults", _guarded(change_faults), methods=["POST"]),
     Route("/requests", _guarded(read_requests)),
+    Route("/books", _guarded(books.read_books)),
+    Route("/trade", _guarded(trade), methods=["POST"]),
+    Route("/commissions", _guarded(change_commissions), methods=["POST"]),
+    Route("/restart", _guarded(restart), methods=["POST"]),
     Route("/reset", _guarded(reset), methods=["POST"]),
     Route("/{rest:path}", _guarded(unknown), methods=["GET", "POST", "PUT", "DELETE"]),
 ]

@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from backend.papergateway.account import ACCOUNT, CURRENCY, LEVERAGE
+from backend.papergateway.account import ACCOUNT, CURRENCY
+from backend.papergateway.trading import balances
+from backend.papergateway.trading.balances import Balances
 from backend.papergateway.world import World
 
 SEGMENTS = {"": "all", "-S": "securities", "-C": "commodities", "-P": "crypto"}
@@ -14,41 +16,41 @@ EVERYWHERE = ("", "-C", "-S", "-P")
 TOTAL_AND_SECURITIES = ("", "-S")
 
 # Keys as the WebSocket spells them; REST has the same in lower case. Recorded from a paper margin
-# account (source S6 of the reference): name, suffixes, and what the figure is of.
-_MONEY: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("AccruedCash", EVERYWHERE, "nothing"),
-    ("AccruedDividend", EVERYWHERE, "nothing"),
-    ("AvailableFunds", EVERYWHERE, "cash"),
-    ("Billable", EVERYWHERE, "nothing"),
-    ("BuyingPower", ("",), "buying power"),
-    ("EquityWithLoanValue", EVERYWHERE, "cash"),
-    ("ExcessLiquidity", EVERYWHERE, "cash"),
-    ("FullAvailableFunds", EVERYWHERE, "cash"),
-    ("FullExcessLiquidity", EVERYWHERE, "cash"),
-    ("FullInitMarginReq", EVERYWHERE, "nothing"),
-    ("FullMaintMarginReq", EVERYWHERE, "nothing"),
-    ("GrossPositionValue", TOTAL_AND_SECURITIES, "nothing"),
-    ("Guarantee", EVERYWHERE, "nothing"),
-    ("IncentiveCoupons", EVERYWHERE, "nothing"),
-    ("IndianStockHaircut", EVERYWHERE, "nothing"),
-    ("InitMarginReq", EVERYWHERE, "nothing"),
-    ("LookAheadAvailableFunds", EVERYWHERE, "cash"),
-    ("LookAheadExcessLiquidity", EVERYWHERE, "cash"),
-    ("LookAheadInitMarginReq", EVERYWHERE, "nothing"),
-    ("LookAheadMaintMarginReq", EVERYWHERE, "nothing"),
-    ("MaintMarginReq", EVERYWHERE, "nothing"),
-    ("NetLiquidation", EVERYWHERE, "cash"),
-    ("NetLiquidationUncertainty", ("",), "nothing"),
-    ("PASharesValue", EVERYWHERE, "nothing"),
-    ("PhysicalCertificateValue", EVERYWHERE, "nothing"),
-    ("PostExpirationExcess", EVERYWHERE, "nothing"),
-    ("PostExpirationMargin", EVERYWHERE, "nothing"),
-    ("PreviousDayEquityWithLoanValue", TOTAL_AND_SECURITIES, "cash"),
-    ("RegTEquity", TOTAL_AND_SECURITIES, "cash"),
-    ("RegTMargin", TOTAL_AND_SECURITIES, "nothing"),
-    ("SMA", TOTAL_AND_SECURITIES, "cash"),
+# account (source S6 of the reference): name, suffixes, and which of the balances it is, if any.
+_MONEY: tuple[tuple[str, tuple[str, ...], str | None], ...] = (
+    ("AccruedCash", EVERYWHERE, None),
+    ("AccruedDividend", EVERYWHERE, None),
+    ("AvailableFunds", EVERYWHERE, "available"),
+    ("Billable", EVERYWHERE, None),
+    ("BuyingPower", ("",), "buying_power"),
+    ("EquityWithLoanValue", EVERYWHERE, "equity"),
+    ("ExcessLiquidity", EVERYWHERE, "available"),
+    ("FullAvailableFunds", EVERYWHERE, "available"),
+    ("FullExcessLiquidity", EVERYWHERE, "available"),
+    ("FullInitMarginReq", EVERYWHERE, "margin"),
+    ("FullMaintMarginReq", EVERYWHERE, "margin"),
+    ("GrossPositionValue", TOTAL_AND_SECURITIES, "gross"),
+    ("Guarantee", EVERYWHERE, None),
+    ("IncentiveCoupons", EVERYWHERE, None),
+    ("IndianStockHaircut", EVERYWHERE, None),
+    ("InitMarginReq", EVERYWHERE, "margin"),
+    ("LookAheadAvailableFunds", EVERYWHERE, "available"),
+    ("LookAheadExcessLiquidity", EVERYWHERE, "available"),
+    ("LookAheadInitMarginReq", EVERYWHERE, "margin"),
+    ("LookAheadMaintMarginReq", EVERYWHERE, "margin"),
+    ("MaintMarginReq", EVERYWHERE, "margin"),
+    ("NetLiquidation", EVERYWHERE, "equity"),
+    ("NetLiquidationUncertainty", ("",), None),
+    ("PASharesValue", EVERYWHERE, None),
+    ("PhysicalCertificateValue", EVERYWHERE, None),
+    ("PostExpirationExcess", EVERYWHERE, None),
+    ("PostExpirationMargin", EVERYWHERE, None),
+    ("PreviousDayEquityWithLoanValue", TOTAL_AND_SECURITIES, "day_equity"),
+    ("RegTEquity", TOTAL_AND_SECURITIES, "equity"),
+    ("RegTMargin", TOTAL_AND_SECURITIES, "overnight"),
+    ("SMA", TOTAL_AND_SECURITIES, "special_memorandum"),
     ("TotalCashValue", EVERYWHERE, "cash"),
-    ("TotalDebitCardPendingCharges", EVERYWHERE, "nothing"),
+    ("TotalDebitCardPendingCharges", EVERYWHERE, None),
 )
 _TEXTS = {
     "AccountCode": ACCOUNT,
@@ -57,7 +59,6 @@ _TEXTS = {
     "ColumnPrio-C": "2",
     "ColumnPrio-P": "5",
     "ColumnPrio-S": "1",
-    "Cushion": "1",
     "DayTradesRemaining": "-1",
     "DayTradesRemainingT+1": "-1",
     "DayTradesRemainingT+2": "-1",
@@ -66,7 +67,6 @@ _TEXTS = {
     "DayTradingStatus-S": "PDT",
     "DepositOnCreditHold": "null",
     "HighestSeverity": "null",
-    "Leverage-S": "0.00",
     "NLVAndMarginInReview": "false",
     "SegmentTitle-C": "US Commodities",
     "SegmentTitle-P": "Crypto at Paxos",
@@ -86,20 +86,25 @@ class Figure:
 
 
 def figures(world: World) -> Iterator[Figure]:
-    cash = float(world.account.cash)
-    amounts = {"cash": cash, "nothing": 0.0, "buying power": cash * LEVERAGE}
+    now = balances.of(world.desk)
     for name, suffixes, kind in _MONEY:
+        amount = float(getattr(now, kind)) if kind else 0.0
         for suffix in suffixes:
-            is_ours = SEGMENTS[suffix] in ("all", "securities")
-            yield Figure(f"{name}{suffix}", amounts[kind] if is_ours else 0.0, None)
+            yield Figure(f"{name}{suffix}", amount if _is_ours(suffix) else 0.0, None)
     for name, text in _TEXTS.items():
         yield Figure(name, None, text)
+    yield Figure("Cushion", None, f"{now.cushion.normalize():f}")
+    yield Figure("Leverage-S", None, f"{now.leverage:.2f}")
     settled = f"{_new_york(world.now()):%Y%m%d}:"
     for suffix in EVERYWHERE:
-        is_ours = SEGMENTS[suffix] in ("all", "securities")
-        amount = f"{cash:.2f}" if is_ours else "0.00"
-        yield Figure(f"SettledCashByDate{suffix}", None, f"{settled}{amount}")
+        amount_then = f"{now.settled if _is_ours(suffix) else 0:.2f}"
+        yield Figure(f"SettledCashByDate{suffix}", None, f"{settled}{amount_then}")
     yield Figure("LookAheadNextChange", None, str(world.now_seconds() // 86_400 * 86_400 + 86_400))
+
+
+def _is_ours(suffix: str) -> bool:
+    """Everything here is securities; commodities and crypto stay empty."""
+    return SEGMENTS[suffix] in ("all", "securities")
 
 
 def _new_york(moment: datetime) -> datetime:
@@ -108,16 +113,19 @@ def _new_york(moment: datetime) -> datetime:
 
 def ledger_rows(world: World) -> dict[str, dict[str, Any]]:
     """The ledger by currency, with BASE; this account holds one currency."""
-    return {key: _ledger_row(world, key) for key in (CURRENCY, "BASE")}
+    now = balances.of(world.desk)
+    return {key: _ledger_row(world, now, key) for key in (CURRENCY, "BASE")}
 
 
-def _ledger_row(world: World, currency: str) -> dict[str, Any]:
-    cash = float(world.account.cash)
+def _ledger_row(world: World, now: Balances, currency: str) -> dict[str, Any]:
     return {
         **dict.fromkeys(_LEDGER_ZEROS, 0.0),
-        "settledcash": cash,
-        "cashbalance": cash,
-        "netliquidationvalue": cash,
+        "settledcash": float(now.settled),
+        "cashbalance": float(now.cash),
+        "netliquidationvalue": float(now.equity),
+        "stockmarketvalue": float(now.stock),
+        "unrealizedpnl": float(now.unrealised),
+        "realizedpnl": float(now.realised),
         "cashbalancefxsegment": 0.0,
         "exchangerate": 1,
         "sessionid": 1,
@@ -136,10 +144,7 @@ _LEDGER_ZEROS = (
     "corporatebondsmarketvalue",
     "warrantsmarketvalue",
     "interest",
-    "unrealizedpnl",
-    "stockmarketvalue",
     "moneyfunds",
-    "realizedpnl",
     "funds",
     "issueroptionsmarketvalue",
     "stockoptionmarketvalue",

@@ -30,7 +30,7 @@ class FrontDoor:
         scope["path"] = scope["raw_path"] = _canonical(scope["path"])
         scope["raw_path"] = scope["path"].encode()
         if scope["type"] == "websocket":
-            self._world.session.live_on()
+            self._world.move_on()
             await self._app(scope, receive, send)
             return
         await self._serve(scope, receive, _marked(send))
@@ -49,7 +49,7 @@ class FrontDoor:
     async def _answer(self, request: Request, path: str) -> Response | None:
         """None when the connection was cut instead of answering."""
         world, method = self._world, request.method
-        world.session.live_on()
+        world.move_on()
         if path not in NOT_A_SIGN_OF_LIFE and world.session.has_sso:
             world.session.touch()
         fault, response = None, self._refusal(method, path)
@@ -83,7 +83,10 @@ class FrontDoor:
         needs_bridge = path.startswith(("iserver/", "md/")) and path not in WITHOUT_BRIDGE
         if needs_bridge and not session.is_established:
             return answers.no_bridge()
-        return await _collect(self._app, request)
+        response = await _collect(self._app, request)
+        # Before anybody hears of it, also where the answer will get lost.
+        self._world.keep()
+        return response
 
 
 async def _collect(app: ASGIApp, request: Request) -> Response:

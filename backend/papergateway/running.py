@@ -62,6 +62,11 @@ class Control:
         found: list[dict[str, Any]] = self._ask("GET", "faults")["faults"]
         return found
 
+    def fault_kinds(self) -> dict[str, str]:
+        """Every kind of fault, and what it does."""
+        found: dict[str, str] = self._ask("GET", "faults")["kinds"]
+        return found
+
     def requests(self) -> list[dict[str, Any]]:
         """The last 1000 requests, oldest first."""
         found: list[dict[str, Any]] = self._ask("GET", "requests")["recent"]
@@ -74,6 +79,22 @@ class Control:
 
     def reset(self) -> None:
         self._ask("POST", "reset")
+
+    def restart(self) -> None:
+        """As if the process had been killed and started again."""
+        self._ask("POST", "restart")
+
+    def books(self) -> dict[str, Any]:
+        """The broker's own truth about orders, trades, positions and money, past every cache."""
+        return self._ask("GET", "books")
+
+    def trade(self, symbol: str, side: str, quantity: int) -> None:
+        """A market order from another platform of the same account."""
+        self._ask("POST", "trade", {"symbol": symbol, "side": side, "quantity": quantity})
+
+    def charge(self, plan: str) -> None:
+        """Commissions from now on: `fixed` or `tiered`."""
+        self._ask("POST", "commissions", {"commissions": plan})
 
     def close(self) -> None:
         self._http.close()
@@ -117,9 +138,14 @@ def running_gateway(
     files: tuple[Path, ...] = (),
     seed: int = 1,
     paced: bool = True,
+    account: Path | None = None,
 ) -> Iterator[RunningGateway]:
-    """A gateway on a free port of 127.0.0.1, ready when the block begins, gone when it ends."""
-    world = create_world(speed=speed, now=now, files=files, seed=seed, paced=paced)
+    """
+    A gateway on a free port of 127.0.0.1, ready when the block begins, gone when it ends.
+
+    Its account is new and in memory, or the one in the file `account`.
+    """
+    world = create_world(speed=speed, now=now, files=files, seed=seed, paced=paced, account=account)
     with TemporaryDirectory() as folder:
         pair = certificates.ensure(Path(folder)) if https else None
         server = Server(configuration(world, certificate=pair))
@@ -132,6 +158,7 @@ def running_gateway(
                 yield RunningGateway(url, certificate, control, world)
             finally:
                 control.close()
+    world.store.close()
 
 
 @contextmanager

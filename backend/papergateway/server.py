@@ -31,6 +31,7 @@ from backend.papergateway import (
     marketdata,
     orders,
     portfolio,
+    rules,
     schedule,
     session,
     websocket,
@@ -38,12 +39,15 @@ from backend.papergateway import (
 from backend.papergateway.clock import SettableClock
 from backend.papergateway.gateway import FrontDoor, unrouted
 from backend.papergateway.prices import Market
+from backend.papergateway.trading.store import Store
 from backend.papergateway.world import World
 
+ACCOUNT_FILE = "account.sqlite"
 API_ROUTES = [
     *session.routes,
     *accounts.routes,
     *contracts.routes,
+    *rules.routes,
     *schedule.routes,
     *marketdata.routes,
     *history.routes,
@@ -87,18 +91,21 @@ def create_world(
     files: Sequence[Path] = (),
     seed: int = 1,
     paced: bool = True,
+    account: Path | None = None,
 ) -> World:
     """
-    A new world whose clock starts at `now` (aware; the present if None).
+    A world whose clock starts at `now` (aware; the present if None).
 
-    Raises `InvalidInput` for a price file that cannot be read.
+    The account goes on from the file `account`; without one it is new and kept in memory. Raises
+    `InvalidInput` for a price file that cannot be read or that the account would need, and
+    `Conflict` for an account in use.
     """
     clock = SettableClock(start=now, speed=speed)
     with warnings.catch_warnings():
         # exchange-calendars 4.13 uses what pandas 4 will drop.
         warnings.simplefilter("ignore", DeprecationWarning)
         market = Market(today=clock.now().date(), seed=seed, files=tuple(files))
-    return World(market=market, clock=clock, seed=seed, paced=paced)
+    return World(market=market, clock=clock, seed=seed, paced=paced, store=Store(account))
 
 
 def serve(
@@ -113,15 +120,19 @@ def serve(
     state_dir: Path,
 ) -> None:
     """
-    Run until SIGTERM or SIGINT, then return; certificate and key live in `state_dir`.
+    Run until SIGTERM or SIGINT, then return; certificate, key and account live in `state_dir`.
 
-    Raises `Conflict` when the port is taken and `InvalidInput` for a price file that is no good.
+    Raises `Conflict` when the port is taken or another gateway keeps the account, and
+    `InvalidInput` for a price file that is no good.
     """
     with listen(host, port) as listener:
-        world = create_world(speed=speed, now=now, files=files, seed=seed)
+        world = create_world(
+            speed=speed, now=now, files=files, seed=seed, account=state_dir / ACCOUNT_FILE
+        )
         certificate = certificates.ensure(state_dir) if https else None
         settings = configuration(world, certificate=certificate)
         asyncio.run(Server(settings).serve(sockets=[listener]))
+        world.store.close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -213,7 +224,11 @@ class RawWebSocket(WebSocketsSansIOProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self.app_state = {**self.app_state, "send_text_bytes": self._send_text_bytes}
+        self.app_state = {
+            **self.app_state,
+            "send_text_bytes": self._send_text_bytes,
+            "drop_connection": transport.abort,
+        }
 
     def _send_text_bytes(self, data: bytes) -> None:
         self.conn.send_text(data)

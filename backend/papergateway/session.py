@@ -66,7 +66,7 @@ async def validate(request: Request) -> Response:
             "USER_ID": USER_ID,
             "USER_NAME": USER,
             "RESULT": True,
-            "AUTH_TIME": world.account.opened_ms,
+            "AUTH_TIME": world.desk.state.opened_ms,
             "SF_ENABLED": False,
             "IS_FREE_TRIAL": False,
             "CREDENTIAL": USER,

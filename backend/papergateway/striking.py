@@ -12,6 +12,8 @@ from backend.papergateway.login import BrokerageSession
 from backend.papergateway.world import World
 
 IBKR_TIMEOUT_SECONDS = 10.0
+CARRIED_OUT = frozenset({FaultKind.DROP_AFTER, FaultKind.ERROR_AFTER, FaultKind.DELAY_AFTER})
+"""The request has its effect; only its answer goes wrong."""
 Answering = Callable[[], Awaitable[Response]]
 
 
@@ -25,9 +27,12 @@ async def strike(
     if fault.kind in SESSION_EVENTS:
         happen(world.session, fault.kind)
         return fault.kind, await answer()
+    if fault.kind in CARRIED_OUT:
+        answered = await answer()
+        if fault.kind is FaultKind.DELAY_AFTER:
+            await _wait(world, fault)
+            return fault.kind, answered
     if fault.kind in (FaultKind.DROP, FaultKind.DROP_AFTER):
-        if fault.kind is FaultKind.DROP_AFTER:
-            await answer()
         return fault.kind, _cut(request)
     return fault.kind, await _answer_wrongly(world, fault, answer)
 
@@ -46,13 +51,17 @@ def happen(session: BrokerageSession, kind: FaultKind) -> None:
 
 async def _answer_wrongly(world: World, fault: Fault, answer: Answering) -> Response:
     if fault.kind in (FaultKind.STALL, FaultKind.DELAY):
-        seconds = IBKR_TIMEOUT_SECONDS if fault.seconds is None else fault.seconds
-        await asyncio.sleep(world.clock.real_seconds(seconds))
+        await _wait(world, fault)
         if fault.kind is FaultKind.DELAY:
             return await answer()
     if fault.kind is FaultKind.PENALTY_BOX:
         world.pacing.box()
     return _WRONG[fault.kind](fault)
+
+
+async def _wait(world: World, fault: Fault) -> None:
+    seconds = IBKR_TIMEOUT_SECONDS if fault.seconds is None else fault.seconds
+    await asyncio.sleep(world.clock.real_seconds(seconds))
 
 
 def _cut(request: Request) -> Response | None:
@@ -75,6 +84,7 @@ def _page(fault: Fault) -> Response:
 _WRONG: dict[FaultKind, Callable[[Fault], Response]] = {
     FaultKind.STALL: _error,
     FaultKind.ERROR: _error,
+    FaultKind.ERROR_AFTER: _error,
     FaultKind.EMPTY: lambda fault: answers.empty(fault.status or 200),
     FaultKind.HTML: _page,
     FaultKind.ERROR_200: lambda fault: answers.error(200, fault.text or "Something went wrong"),

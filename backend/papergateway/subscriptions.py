@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from backend.papergateway.trading.ledger import Fill
 from backend.papergateway.world import World
 
 FIRST_SERVER_ID = 87_567
@@ -31,6 +32,30 @@ class AccountFeed:
 
 
 @dataclass
+class OrderFeed:
+    """How far this client has heard of orders, and each order's row as it was sent last."""
+
+    heard: int
+    sent: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class TradeFeed:
+    """How many executions this client has heard of, and which of them without a commission."""
+
+    heard: int
+    untold: list[Fill] = field(default_factory=list)
+
+
+@dataclass
+class PnlFeed:
+    """What was sent last, and when."""
+
+    sent: dict[str, Any] = field(default_factory=dict)
+    next_ms: int = 0
+
+
+@dataclass
 class Subscriptions:
     """What one client listens to."""
 
@@ -39,6 +64,9 @@ class Subscriptions:
     summaries: dict[str, AccountFeed] = field(default_factory=dict)
     ledgers: dict[str, AccountFeed] = field(default_factory=dict)
     ladders: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    orders: OrderFeed | None = None
+    trades: TradeFeed | None = None
+    pnl: PnlFeed | None = None
     next_server_id: int = FIRST_SERVER_ID
 
 

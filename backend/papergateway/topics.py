@@ -4,9 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from backend.papergateway import bulletins, history, numbers, quotes
+from backend.papergateway import bulletins, history, numbers, order_topics, quotes
 from backend.papergateway.account import ACCOUNT
-from backend.papergateway.accounts import pnl_rows
 from backend.papergateway.answers import is_true
 from backend.papergateway.marketdata import AVAILABILITY, MARKER
 from backend.papergateway.periods import choose_bar, parse_period
@@ -30,6 +29,7 @@ async def obey(client: Client, command: Command) -> None:
 
 async def feed(client: Client) -> None:
     """Everything that is due now."""
+    await order_topics.feed(client)
     await _feed_streams(client)
     await _feed_accounts(client, client.subscriptions.summaries, "ssd", bulletins.summary_rows)
     await _feed_accounts(client, client.subscriptions.ledgers, "sld", bulletins.ledger_rows)
@@ -146,24 +146,6 @@ async def _unsubscribe_history(client: Client, command: Command) -> None:
     await client.send({"message": f"Unsubscribed {server_id}"})
 
 
-async def _subscribe_orders(client: Client, command: Command) -> None:
-    if not client.world.account.are_orders_muted:
-        await client.send({"topic": "sor", "args": []})
-
-
-async def _subscribe_trades(client: Client, command: Command) -> None:
-    await client.send({"topic": "str", "args": []})
-
-
-async def _subscribe_pnl(client: Client, command: Command) -> None:
-    """Silent afterwards: what nobody touches has no profit and no loss."""
-    await client.send({"topic": "spl", "args": pnl_rows(client.world)})
-
-
-async def _say_nothing(client: Client, command: Command) -> None:
-    """Unsubscribing from these is not acknowledged."""
-
-
 async def _subscribe_summary(client: Client, command: Command) -> None:
     if await _holds(client, command.target):
         client.subscriptions.summaries[command.target] = _account_feed(command)
@@ -259,16 +241,11 @@ _ACTIONS: dict[str, Callable[[Client, Command], Awaitable[None]]] = {
     "umd": _unsubscribe_market_data,
     "smh": _subscribe_history,
     "umh": _unsubscribe_history,
-    "sor": _subscribe_orders,
-    "uor": _say_nothing,
-    "str": _subscribe_trades,
-    "utr": _say_nothing,
-    "spl": _subscribe_pnl,
-    "upl": _say_nothing,
     "ssd": _subscribe_summary,
     "usd": _unsubscribe_summary,
     "sld": _subscribe_ledger,
     "uld": _unsubscribe_ledger,
     "sbd": _subscribe_ladder,
     "ubd": _unsubscribe_ladder,
+    **order_topics.ACTIONS,
 }

@@ -42,6 +42,7 @@ class Connection:
         self._changes_told = world.session.changes
         self._beaten_at = (0, 0)
         self._held_back: dict[str, Any] | None = None
+        self._news = asyncio.Event()
 
     async def serve(self) -> None:
         await self._socket.accept(headers=[(b"x-glassbox-simulated", b"true")])
@@ -61,6 +62,16 @@ class Connection:
     def forget_subscriptions(self) -> None:
         """They end with the session."""
         self.subscriptions = Subscriptions()
+
+    def wake(self) -> None:
+        """Something has happened to the account: do not wait for the next beat."""
+        self._news.set()
+
+    def hang_up(self) -> None:
+        """The gateway's process is gone; only a real server has a connection to cut."""
+        drop = self._socket.scope.get("state", {}).get("drop_connection")
+        if drop is not None:
+            drop()
 
     async def send(self, frame: dict[str, Any]) -> None:
         """One frame, or what a fault makes of it."""
@@ -104,11 +115,14 @@ class Connection:
         while True:
             await self._beat()
             real = self.world.clock.real_seconds(BEAT_SECONDS)
-            await asyncio.sleep(max(SHORTEST_BEAT_SECONDS, min(real, BEAT_SECONDS)))
+            with suppress(TimeoutError):
+                seconds = max(SHORTEST_BEAT_SECONDS, min(real, BEAT_SECONDS))
+                await asyncio.wait_for(self._news.wait(), seconds)
+            self._news.clear()
 
     async def _beat(self) -> None:
         session = self.world.session
-        session.live_on()
+        self.world.move_on()
         if not self._is_bound:
             if session.is_established or session.state is LoginState.COMPETING:
                 await self._greet()

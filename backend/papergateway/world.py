@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from backend.core.clock import to_ms
+from backend.core.clock import from_ms, to_ms
+from backend.core.errors import InvalidInput
 from backend.papergateway.account import PaperAccount
 from backend.papergateway.clock import SettableClock
 from backend.papergateway.faults import Faults
@@ -13,6 +14,10 @@ from backend.papergateway.login import BrokerageSession
 from backend.papergateway.pacing import Pacing
 from backend.papergateway.prices import Market
 from backend.papergateway.streams import Streams
+from backend.papergateway.trading.advance import advance
+from backend.papergateway.trading.conversations import Conversations
+from backend.papergateway.trading.desk import Desk, opened
+from backend.papergateway.trading.store import Store
 
 USER = "papertrader"
 USER_ID = 123456789
@@ -51,37 +56,98 @@ class Connection(Protocol):
     """A WebSocket client, as far as the world has to do with it."""
 
     def forget_subscriptions(self) -> None: ...
+    def wake(self) -> None: ...
+    def hang_up(self) -> None: ...
 
 
 class World:
     """The gateway's whole state; one per running gateway, touched by its event loop alone."""
 
     def __init__(
-        self, *, market: Market, clock: SettableClock, seed: int = 1, paced: bool = True
+        self,
+        *,
+        market: Market,
+        clock: SettableClock,
+        seed: int = 1,
+        paced: bool = True,
+        store: Store | None = None,
     ) -> None:
+        """With a `store` the account goes on where it was kept; the others are new each time."""
         self.market = market
         self.clock = clock
         self.seed = seed
         self.paced = paced
+        self.store = store or Store()
         self.requests = RequestLog()
         self.connections: set[Connection] = set()
         self._begin()
 
     def _begin(self) -> None:
+        self.faults = Faults(seed=self.seed)
+        self._start()
+
+    def _start(self) -> None:
+        """What a process begins with: a session, and the account as it was kept."""
         self.session = BrokerageSession(self.clock, seed=self.seed)
         self.pacing = Pacing(self.clock, enabled=self.paced)
-        self.faults = Faults(seed=self.seed)
         self.streams = Streams(self.clock)
-        self.account = PaperAccount(opened_ms=self.now_ms())
+        self.account = PaperAccount()
+        self.conversations = Conversations(seed=self.seed)
+        state = self.store.load()
+        if state is not None and state.as_of_ms > self.now_ms():
+            # An account's time does not run backwards, whatever time the process was given.
+            self.clock.set(from_ms(state.as_of_ms))
+        self.desk = Desk(self.market, state or opened(self.now_ms()))
+        self._require_prices()
+        self._kept = (0, self.desk.state.day_equity)
+        self.store.keep(self.desk.state, ())
         self.session.on_new_session(self.streams.clear)
         self.session.on_new_session(self.account.forget_reads)
+        self.session.on_new_session(self.conversations.clear)
         self.session.on_new_session(self._forget_subscriptions)
 
+    def _require_prices(self) -> None:
+        """Raises `InvalidInput` when the account has to do with what has no prices here."""
+        state = self.desk.state
+        conids = {*state.books.positions, *(order.conid for order in state.orders.values())}
+        if missing := sorted(conids - self.market.instruments.keys()):
+            raise InvalidInput(
+                f"The paper account holds or has traded the contracts {missing}, which come from"
+                " price files that are not here. Start with the same --prices as before, or"
+                " move the account's file away."
+            )
+
     def reset(self) -> None:
-        """As if the gateway had just been started, at the present time of its clock."""
+        """As if the gateway had just been started, at its present time, with a new account."""
         self.requests.clear()
+        self.store.clear()
         self._begin()
         self._forget_subscriptions()
+
+    def restart(self) -> None:
+        """As if the process had been killed and started again: the account and its faults stay."""
+        self._start()
+        for connection in list(self.connections):
+            connection.hang_up()
+
+    def move_on(self) -> None:
+        """Let time do what it does to the session and to the account."""
+        self.session.live_on()
+        advance(self.desk, self.now_ms())
+        self.keep()
+
+    def keep(self) -> None:
+        """Write down what has changed, then let listeners know."""
+        desk = self.desk
+        now = (desk.changes, desk.state.day_equity)
+        if now == self._kept:
+            return
+        self._kept = now
+        trails = {order.id for order in desk.working.values() if order.kind.trails}
+        changed, desk.changed = desk.changed | trails, set()
+        self.store.keep(desk.state, [desk.state.orders[key] for key in changed])
+        for connection in self.connections:
+            connection.wake()
 
     def _forget_subscriptions(self) -> None:
         for connection in self.connections:

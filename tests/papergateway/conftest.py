@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from backend.papergateway.running import RunningGateway, running_gateway
+from tests.papergateway.trader import Trader
 
 WEDNESDAY = datetime(2026, 11, 18, 15, 30, tzinfo=UTC)
 """An hour after the bell in New York."""
@@ -48,3 +49,8 @@ def primed(client: httpx.Client) -> httpx.Client:
     client.get("/iserver/accounts")
     client.get("/portfolio/accounts")
     return client
+
+
+@pytest.fixture
+def trader(primed: httpx.Client, gateway: RunningGateway) -> Trader:
+    return Trader(primed, gateway)

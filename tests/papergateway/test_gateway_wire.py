@@ -36,7 +36,7 @@ def test_the_alias_and_trailing_slashes_are_good(
 def test_unrouted_paths_are_html_below_v1_and_text_elsewhere(
     gateway: RunningGateway, client: httpx.Client
 ) -> None:
-    answer = client.post("/iserver/account/DU1234567/orders", json={"orders": []})
+    answer = client.post("/iserver/account/DU1234567/alert", json={})
     assert (answer.status_code, answer.headers["content-type"][:9]) == (404, "text/html")
     other = client.get(f"{gateway.url}/favicon.ico")
     assert (other.status_code, other.text) == (404, "Unknown path /favicon.ico")

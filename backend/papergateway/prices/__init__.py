@@ -10,5 +10,15 @@ from backend.papergateway.prices.instruments import Instrument
 from backend.papergateway.prices.market import Market
 from backend.papergateway.prices.path import Minutes
 from backend.papergateway.prices.quotes import PaperQuote
+from backend.papergateway.prices.seconds import Part, Seconds
 
-__all__ = ["Instrument", "Market", "Minutes", "PaperBar", "PaperQuote", "Session"]
+__all__ = [
+    "Instrument",
+    "Market",
+    "Minutes",
+    "PaperBar",
+    "PaperQuote",
+    "Part",
+    "Seconds",
+    "Session",
+]

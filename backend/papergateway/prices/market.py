@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from backend.core.errors import NotFound, UnknownName, did_you_mean
@@ -26,6 +27,7 @@ from backend.papergateway.prices.instruments import (
 from backend.papergateway.prices.laying import lay
 from backend.papergateway.prices.path import Minutes
 from backend.papergateway.prices.quotes import PaperQuote, quote
+from backend.papergateway.prices.seconds import Part, Seconds, seconds
 from backend.papergateway.prices.tape import Tape
 
 # 731 weeks are fourteen years and half a week: seasons and most holidays fall on themselves, the
@@ -34,6 +36,8 @@ SHIFT_WEEKS = 731
 _CALENDAR = "XNYS"
 _FIRST_DAY = date(2014, 1, 1)
 _YEARS_AHEAD = 3
+# A regular session by the second holds half a megabyte.
+_PARTS_KEPT = 16
 
 
 class Market:
@@ -53,6 +57,7 @@ class Market:
         self.instruments: dict[int, Instrument] = {}
         self._tapes: dict[int, Tape] = {}
         tables = user_files.read_all(files, {listing.symbol for listing in BUILT_IN})
+        self.seconds = lru_cache(maxsize=_PARTS_KEPT)(self._seconds)
         first = min([_FIRST_DAY, *(table.first_day for table in tables)])
         self._sessions = Sessions(_CALENDAR, first, date(today.year + _YEARS_AHEAD, 12, 31))
         for listing in BUILT_IN:
@@ -116,6 +121,18 @@ class Market:
         """The regular session's minute bars; None on a day without prices."""
         tape, index = self._tape(conid), self._sessions.index_of(session)
         return None if index is None or not tape.laid.has[index] else tape.regular(index)
+
+    def _seconds(self, conid: int, session: date, part: Part) -> Seconds | None:
+        """One part of a session, second by second; None on a day without prices."""
+        tape, index = self._tape(conid), self._sessions.index_of(session)
+        return None if index is None or not tape.laid.has[index] else seconds(tape, index, part)
+
+    def extremes(self, conid: int, session: date) -> tuple[int, int] | None:
+        """Low and high of a regular session in ticks; None on a day without prices."""
+        tape, index = self._tape(conid), self._sessions.index_of(session)
+        if index is None or not tape.laid.has[index]:
+            return None
+        return int(tape.laid.low[index]), int(tape.laid.high[index])
 
     def session_for(self, now_ms: int) -> Session | None:
         """The session whose pre-market began last: on a weekend, Friday's; None before any."""

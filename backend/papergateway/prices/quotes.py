@@ -53,7 +53,7 @@ def quote(tape: Tape, now_ms: int) -> PaperQuote | None:
     is_regular = session.open_ms <= now_ms < session.close_ms
     today = _joined(seen) if is_regular else tape.shape(index)
     has_opened = now_ms >= session.open_ms
-    bid, ask, sizes = _book(tape, last, updated_ms, _SPREAD if is_regular else _EXTENDED_SPREAD)
+    bid, ask, sizes = book(tape, last, updated_ms, is_regular=is_regular)
     return PaperQuote(
         last=money(last),
         bid=money(bid),
@@ -82,10 +82,10 @@ def _joined(seen: Minutes) -> Shape:
     return Shape(int(seen.o[0]), high, low, int(seen.c[-1]), int(seen.v.sum()))
 
 
-def _book(tape: Tape, last: int, second_ms: int, spread: int) -> tuple[int, int, list[int]]:
+def book(tape: Tape, last: int, second_ms: int, *, is_regular: bool) -> tuple[int, int, list[int]]:
     """Bid, ask and the sizes at bid, ask and last; the last trade was at one of the two prices."""
     dice = tape.dice(second_ms)
-    width = max(1, last // spread)
+    width = max(1, last // (_SPREAD if is_regular else _EXTENDED_SPREAD))
     at_ask = dice & 1 and last > width
     bid = last - width if at_ask else last
     sizes = [_LOT * (1 + (dice >> shift) % 20) for shift in (8, 16, 24)]
