@@ -33,7 +33,7 @@ from backend.market import pages as market_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.strategies import api as strategies_api
-from backend.strategies import editor_pages, preview_pages, prompts, version_pages
+from backend.strategies import editor_pages, preview_pages, prompts, version_api, version_pages
 from backend.system import api as system_api
 from backend.system import audit_pages
 from backend.system import pages as system_pages
@@ -80,6 +80,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     app.add_middleware(Guard)
     app.add_middleware(GZipMiddleware, compresslevel=6)
     for api in (
+        version_api,
         strategies_api,
         replay_api,
         executions_api,

@@ -21,6 +21,7 @@ COMMANDS = {
     "logs": "backend.cli.logs:logs",
     "doctor": "backend.cli.doctor:doctor",
     "run": "backend.cli.run:run",
+    "strategy": "backend.cli.strategy:app",
     "executions": "backend.cli.executions:executions",
     "lineage": "backend.cli.lineage:lineage",
     "verify": "backend.cli.verify:verify",
@@ -43,7 +44,7 @@ STANDS_ALONE = {"up", "attend", "gateway", "test"}
 """Commands that must not be led to the running stack's database."""
 
 NEEDS_DATABASE = {
-    *("run", "executions", "lineage", "verify", "replay", "diff"),
+    *("run", "strategy", "executions", "lineage", "verify", "replay", "diff"),
     *("link", "password", "api-key"),
 }
 

@@ -110,12 +110,12 @@ def create_strategy(
     strategy = service.create(
         session, clock, document=definition, author=actor, is_enabled=is_enabled
     )
-    return _detail(strategy)
+    return detail(strategy)
 
 
 @router.get("/strategies/{strategy_id}")
 def get_strategy(session: SessionDep, _key: Reader, strategy_id: Id) -> StrategyDetail:
-    return _detail(service.get(session, strategy_id))
+    return detail(service.get(session, strategy_id))
 
 
 @router.put("/strategies/{strategy_id}")
@@ -126,11 +126,17 @@ def update_strategy(
     actor: ActorDep,
     strategy_id: Id,
     definition: Definition,
+    based_on: Annotated[
+        int | None,
+        Query(
+            ge=1, le=2**31 - 1, description="The version that was changed: 409 if it is not newest."
+        ),
+    ] = None,
 ) -> StrategyDetail:
     """Save a new version; an unchanged definition adds none."""
     strategy = service.get(session, strategy_id)
-    service.update(session, clock, strategy, document=definition, author=actor)
-    return _detail(strategy)
+    service.update(session, clock, strategy, document=definition, author=actor, based_on=based_on)
+    return detail(strategy)
 
 
 @router.delete("/strategies/{strategy_id}", status_code=204)
@@ -153,7 +159,7 @@ def enable_strategy(
 ) -> StrategyDetail:
     strategy = service.get(session, strategy_id)
     service.enable(session, clock, strategy, is_enabled=switch.is_enabled, actor=actor)
-    return _detail(strategy)
+    return detail(strategy)
 
 
 @router.get("/strategies/{strategy_id}/versions")
@@ -249,6 +255,6 @@ def _prompt(prompt: Prompt) -> PromptOut:
     )
 
 
-def _detail(strategy: Strategy) -> StrategyDetail:
+def detail(strategy: Strategy) -> StrategyDetail:
     out = StrategyOut.model_validate(strategy)
     return StrategyDetail(**out.model_dump(), definition=service.newest(strategy).definition)
