@@ -26,6 +26,11 @@ app.conf.beat_schedule = {
         "schedule": 60.0,
         "options": {"expires": 55},
     },
+    "look at what accounts are worth": {
+        "task": "executions.watch_equity",
+        "schedule": 300.0,
+        "options": {"expires": 290},
+    },
     "send again what nobody works on": {
         "task": "executions.reap",
         "schedule": REAP_SECONDS,

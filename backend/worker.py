@@ -11,7 +11,7 @@ from backend.core import heartbeats, logging
 from backend.core.clock import SystemClock
 from backend.decisions import tasks as decisions
 from backend.executions import partitions
-from backend.executions.tasks import app, keep_session
+from backend.executions.tasks import app, keep_session, watch_equity
 from backend.executions.tools import live_tools
 
 __all__ = ["app", "decisions"]
@@ -28,9 +28,14 @@ def _warm_up(**_: object) -> None:
     tools = live_tools()
     partitions.ensure(tools.clock)
     # Beat asks for it a minute after its start; pages should know the account before that.
-    threading.Thread(target=keep_session, daemon=True).start()
+    threading.Thread(target=_first_look, daemon=True).start()
     if isinstance(tools.renderer, Renderer):
         threading.Thread(target=tools.renderer.warm_up, daemon=True).start()
+
+
+def _first_look() -> None:
+    keep_session()
+    watch_equity()
 
 
 _told_at: list[datetime] = []

@@ -16,6 +16,7 @@ NAMES = (
     "queueing",
     "executions",
     "indicators",
+    "risk",
     "charts",
     "memory",
     "pages",

@@ -21,6 +21,7 @@ from backend.executions.facts import FirstFacts
 from backend.executions.journal import DatabaseJournal
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway, running_gateway
+from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.storage.filesystem import FilesystemStorage
 from backend.workflow import engine
 from backend.workflow.outcome import Outcome
@@ -95,7 +96,8 @@ def _in_memory(tools: Tools, execution_id: int) -> Callable[[], None]:
     assert lease is not None
     facts = FirstFacts().of(lease)
     outside: dict[str, Any] = {
-        name: _Remembered(getattr(tools, name)) for name in ("market", "journal", "budget")
+        name: _Remembered(getattr(tools, name))
+        for name in ("market", "journal", "safeguards", "budget")
     }
 
     def execute() -> None:
@@ -139,6 +141,7 @@ def remembered_tools() -> Iterator[tuple[Tools, Path, RunningGateway]]:
                 analyst=RuleBasedAnalyst.create(settings(), budget=budget, cache=None),
                 budget=budget,
                 journal=DatabaseJournal(),
+                safeguards=DatabaseSafeguards(),
             ),
             home,
             gateway,

@@ -37,6 +37,7 @@ def executor(steps: int) -> StrategyExecutor:
         analyst=nothing,
         budget=nothing,
         journal=nothing,
+        safeguards=nothing,
     )
     return StrategyExecutor(tools, _plan(steps))
 

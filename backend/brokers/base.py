@@ -144,6 +144,8 @@ class AccountSnapshot:
     buying_power: Decimal
     day_pnl: Decimal | None
     taken_at: datetime
+    realized_pnl: Decimal | None = None
+    """Realised profit as the broker adds it up since its own last reset."""
     positions: tuple[Position, ...] = ()
     working_orders: tuple[WorkingOrder, ...] = ()
 

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from backend.core.database import transaction
-from backend.executions.models import Execution
+from backend.executions.lineage import CLOCKS_APART
+from backend.executions.models import Execution, LineageRecord
+from backend.trading.oversight import PastOrder
 from backend.workflow.outcome import Outcome
 
 
@@ -17,18 +19,35 @@ class DatabaseJournal:
     until: datetime | None = None
     without: int | None = None
 
-    def orders_since(self, strategy_id: int, since: datetime) -> int:
+    def orders_since(self, since: datetime) -> tuple[PastOrder, ...]:
         """
         In mode observe, plans that passed every check count as the orders they would be; replays
         order nothing.
         """
-        count = select(func.count()).where(
-            Execution.strategy_id == strategy_id,
-            Execution.outcome.in_([Outcome.ORDERED, Outcome.OBSERVED]),
-            Execution.finished_at >= since,
-            Execution.replay_of.is_(None),
+        checked = and_(
+            LineageRecord.execution_id == Execution.id,
+            LineageRecord.step == "size_and_check_risk",
+            # Lets PostgreSQL skip partitions; the account of one with an older record is unknown.
+            LineageRecord.recorded_at >= since - CLOCKS_APART,
+            LineageRecord.output.is_not(None),
+        )
+        planned = LineageRecord.output["order_plan"]
+        query = (
+            select(
+                Execution.strategy_id,
+                LineageRecord.input["account_snapshot"]["account"].astext.label("account"),
+                func.coalesce(planned["symbol"].astext, Execution.symbol).label("symbol"),
+                Execution.signal_action.label("side"),
+                Execution.finished_at.label("at"),
+            )
+            .join(LineageRecord, checked, isouter=True)
+            .where(
+                Execution.outcome.in_([Outcome.ORDERED, Outcome.OBSERVED]),
+                Execution.finished_at >= since,
+                Execution.replay_of.is_(None),
+            )
         )
         if self.until is not None:
-            count = count.where(Execution.finished_at <= self.until, Execution.id != self.without)
+            query = query.where(Execution.finished_at <= self.until, Execution.id != self.without)
         with transaction() as session:
-            return session.scalar(count) or 0
+            return tuple(PastOrder(**row) for row in session.execute(query).mappings())

@@ -108,6 +108,11 @@ class Execution(Model):
             postgresql_where=text("reason_code IS NOT NULL"),
         ),
         Index("executions_by_words", REASON_WORDS, postgresql_using="gin"),
+        Index(
+            "executions_that_ordered",
+            "finished_at",
+            postgresql_where=text("outcome IN ('ordered', 'observed')"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

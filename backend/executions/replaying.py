@@ -72,6 +72,7 @@ def tools(live: Tools, source: Source, facts: dict[str, Any]) -> Tools:
         analyst=_analyst(live, source, facts["analysis_settings"]["model"]),
         renderer=_pictures(live, source),
         journal=DatabaseJournal(until=source.counted_at, without=source.lived.id),
+        safeguards=cast(Any, OutOfReach("safeguards")),
     )
 
 

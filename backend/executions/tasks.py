@@ -5,7 +5,7 @@ from functools import cache
 from backend.core.errors import OutsideError
 from backend.core.logging import get_logger
 from backend.core.queue import queue
-from backend.executions import dispatch, gateway_states, partitions, reaper
+from backend.executions import dispatch, equity_watch, gateway_states, partitions, reaper
 from backend.executions.executor import StrategyExecutor
 from backend.executions.lineage import LeaseLost
 from backend.executions.tools import live_tools
@@ -53,6 +53,16 @@ def keep_session() -> None:
         gateway_states.observe(tools.broker, tools.clock)
     except OutsideError as error:
         logger.warning("session_not_kept", code=error.code, reason=error.message)
+
+
+@app.task(name="executions.watch_equity")  # type: ignore[untyped-decorator]
+def watch_equity() -> None:
+    """Drawdown and losses are measured by it."""
+    tools = live_tools()
+    try:
+        equity_watch.look(tools.broker, tools.clock)
+    except OutsideError as error:
+        logger.warning("equity_not_seen", code=error.code, reason=error.message)
 
 
 @app.task(name="executions.reap")  # type: ignore[untyped-decorator]

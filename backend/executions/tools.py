@@ -13,6 +13,7 @@ from backend.executions.answers import DatabaseAnswers
 from backend.executions.budget import DatabaseBudget
 from backend.executions.journal import DatabaseJournal
 from backend.market.service import MarketData
+from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.workflow.steps import Tools
 
 
@@ -37,4 +38,5 @@ def live_tools() -> Tools:
         analyst=analyst,
         budget=budget,
         journal=DatabaseJournal(),
+        safeguards=DatabaseSafeguards(),
     )

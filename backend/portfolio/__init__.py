@@ -1,1 +1,1 @@
-"""What we hold: orders, fills, positions and limits. Orders are not placed yet."""
+"""What we hold, and what people allow: limits, halts, the equity over time. Orders are to come."""

@@ -10,12 +10,15 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-Kind = Literal["text", "whole", "number", "yes", "choice", "other"]
+Kind = Literal["text", "whole", "number", "yes", "choice", "words", "other"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """One value; `other` is what has a shape of its own, such as the charts and the stop."""
+    """
+    One value; `words` are several, separated by commas, and `other` is what has a shape of its
+    own, such as the charts and the stop.
+    """
 
     path: str
     kind: Kind
@@ -63,6 +66,8 @@ _KINDS[bool] = "yes"
 def _kind(kinds: list[Any]) -> Kind:
     if len(kinds) != 1:
         return "other"
+    if get_origin(kinds[0]) is tuple:
+        return "words"
     return "choice" if _choices(kinds) else _KINDS.get(kinds[0], "other")
 
 

@@ -129,6 +129,8 @@ def _text(value: Any) -> str:
         return "yes" if value else ""
     if isinstance(value, float | Decimal):
         return f"{Decimal(str(value)):f}"
+    if isinstance(value, tuple):
+        return ", ".join(value)
     return "" if value is None else str(value)
 
 
@@ -140,6 +142,8 @@ def _value(field: Field, text: str) -> Any:
     """Of the field's kind; a text that is none stays one, for the check to name."""
     if field.kind == "yes":
         return text.strip().lower() not in _OFF
+    if field.kind == "words":
+        return _split(text)
     plain = text.strip()
     if field.is_optional and not plain:
         return None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 from backend.charts import Renderer
 from backend.core.database import transaction
 from backend.core.hashing import sha256_hex
+from backend.executions import replay
 from backend.executions.models import ArtifactRow, LineageRecord, RecordStatus, Status
 from backend.executions.verify import verify
+from backend.portfolio import equity, limits
 from backend.strategies import service as strategies
 from backend.workflow.outcome import Outcome
 from backend.workflow.plan import STEP_NAMES
-from tests.support.live_engine import Engine, definition, example
+from tests.support.live_engine import Engine, definition, example, read
 
 FINISHED, ENDED, SKIPPED, FAILED = (
     RecordStatus.FINISHED,
@@ -271,3 +274,99 @@ def test_an_execution_that_is_finished_is_not_run_again(engine: Engine) -> None:
 
 def test_an_execution_that_does_not_exist_is_no_work(engine: Engine) -> None:
     assert engine.executor.run(4711) is None
+
+
+def limit(engine: Engine, document: dict[str, Any], account: str = limits.EVERYTHING) -> None:
+    with transaction() as session:
+        limits.save(
+            session,
+            engine.clock,
+            account=account,
+            limits=limits.checked(document),
+            actor="person:ann",
+        )
+
+
+def selected_account(engine: Engine) -> str:
+    return next(each.id for each in engine.tools.broker.accounts() if each.is_selected)
+
+
+def test_the_strictest_of_strategy_account_and_everything_decides_and_is_named(
+    engine: Engine,
+) -> None:
+    limit(engine, {"max_quantity": 9})
+    limit(engine, {"max_quantity": 4, "max_order_value": 1_000_000}, selected_account(engine))
+    _, records = engine.run(definition(risk={"max_quantity": 6}))
+    found = by_step(records)
+    report = (found["size_and_check_risk"].output or {})["risk_report"]
+    said = {each["rule"]: each for each in report["verdicts"]}
+    assert (report["quantity"], report["reason_code"]) == ("4", "max_quantity")
+    assert (said["max_quantity"]["level"], said["max_quantity"]["limit"]) == ("account", "4")
+    assert (said["max_order_value"]["level"], said["max_order_value"]["verdict"]) == (
+        "account",
+        "pass",
+    )
+    assert said["max_share_of_equity"]["level"] == "strategy"
+    in_force = (found["snapshot_account"].output or {})["limits_in_force"]
+    assert in_force["everything"]["max_quantity"] == "9"
+
+
+def test_a_limit_of_everything_refuses_and_a_replay_is_refused_by_the_same(engine: Engine) -> None:
+    limit(engine, {"allowed_symbols": ["MSFT"], "max_drawdown": "0.5"})
+    execution, _ = engine.run()
+    assert (execution.outcome, execution.reason_code) == (Outcome.BLOCKED, "allowed_symbols")
+    limit(engine, {})
+    with transaction() as session:
+        again = replay.start(session, engine.clock, execution.id, requested_by="test").id
+    engine.executor.run(again)
+    replayed, records = read(again)
+    assert (replayed.outcome, replayed.reason_code) == (Outcome.BLOCKED, "allowed_symbols")
+    verdicts = (by_step(records)["size_and_check_risk"].output or {})["risk_report"]["verdicts"]
+    refused = {each["rule"]: each["level"] for each in verdicts if each["verdict"] == "refuse"}
+    # Nobody had looked at the equity, so a limit on its fall could not be kept either.
+    assert refused == {"allowed_symbols": "global", "max_drawdown": "global"}
+
+
+def test_orders_of_all_strategies_count_against_the_account_and_only_own_ones_against_a_strategy(
+    engine: Engine,
+) -> None:
+    engine.run(definition(name="One"))
+    engine.run(definition(name="Two", symbols=["MSFT"]))
+    limit(engine, {"max_orders_per_day": 2}, selected_account(engine))
+    execution, records = engine.run(definition(name="Three", risk={"max_orders_per_day": 2}))
+    assert (execution.outcome, execution.reason_code) == (Outcome.BLOCKED, "max_orders_per_day")
+    proposal = (by_step(records)["size_and_check_risk"].output or {})["proposal"]
+    today = {level: tally["today"] for level, tally in proposal["tallies"].items()}
+    assert today == {"strategy": 0, "account": 2, "global": 2}
+    limit(engine, {"max_orders_per_day": 3}, selected_account(engine))
+    assert engine.run(definition(name="Four"))[0].outcome is Outcome.OBSERVED
+
+
+def test_the_same_order_does_not_go_out_again_within_its_time(engine: Engine) -> None:
+    strategy = engine.save(definition(risk={"no_repeat_minutes": 3, "max_orders_per_day": 9}))
+    outcomes = []
+    for _ in range(3):
+        [execution_id] = engine.start(strategy)
+        engine.executor.run(execution_id)
+        execution, _ = read(execution_id)
+        outcomes.append((execution.outcome, execution.reason_code))
+        engine.advance(minutes=2)
+    assert outcomes == [
+        (Outcome.OBSERVED, "observe_only"),
+        (Outcome.BLOCKED, "no_repeat_minutes"),
+        (Outcome.OBSERVED, "observe_only"),
+    ]
+
+
+def test_limits_on_equity_go_by_what_was_seen_of_it(engine: Engine) -> None:
+    limit(engine, {"max_drawdown": "0.5", "cooldown_minutes": 60, "max_leverage": 1})
+    snapshot = engine.tools.broker.account_snapshot(selected_account(engine))
+    higher = replace(snapshot, equity=snapshot.equity * 3)
+    with transaction() as session:
+        equity.record(session, snapshot, is_simulated=True)
+    assert engine.run(definition(name="One"))[0].outcome is Outcome.OBSERVED
+    with transaction() as session:
+        equity.record(session, higher, is_simulated=True)
+    execution, _ = engine.run(definition(name="Two"))
+    assert (execution.outcome, execution.reason_code) == (Outcome.BLOCKED, "max_drawdown")
+    assert "is 66.67% below its peak" in (execution.reason or "")

@@ -114,6 +114,10 @@ DOCUMENTS = st.fixed_dictionaries(
                 "fixed_quantity": decimals("0.01", "999999"),
                 "fixed_value": decimals("0.01", "999999"),
                 "atr_multiple": decimals("0.1", "20"),
+                "allowed_symbols": st.lists(st.sampled_from(SYMBOLS), unique=True),
+                "forbid_short": st.booleans(),
+                "max_drawdown": st.none() | decimals("0.01", "1"),
+                "no_repeat_minutes": st.none() | st.integers(1, 10_080),
             }
         ),
     }
@@ -163,6 +167,7 @@ def test_what_is_no_number_stays_for_the_check_to_name() -> None:
         "signal.targets": "1.5, far",
         "data.max_missing_fraction": "",
         "signal.stop.multiple": "two",
+        "risk.denied_symbols": "AAPL, A/B",
     }
     found = problems(form.to_document(fields | wrong))
     assert {form.field_of(each.field) for each in found} == set(wrong)

@@ -32,6 +32,7 @@ from backend.executions.journal import DatabaseJournal
 from backend.executions.models import Execution, LineageRecord, Trigger
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway, running_gateway
+from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.storage.filesystem import FilesystemStorage
 from backend.strategies import prompts
 from backend.strategies import service as strategies
@@ -162,6 +163,7 @@ def engine_on(gateway: RunningGateway, redis_url: str, folder: Path) -> Iterator
         analyst=RuleBasedAnalyst.create(settings(), budget=budget, cache=None),
         budget=budget,
         journal=DatabaseJournal(),
+        safeguards=DatabaseSafeguards(),
     )
     try:
         yield Engine(tools, gateway)

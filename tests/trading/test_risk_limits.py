@@ -35,12 +35,13 @@ def test_an_order_within_every_limit_passes_whole() -> None:
 def test_every_limit_speaks_once_in_a_fixed_order() -> None:
     names = [item.rule for item in check().verdicts]
     assert names == [
-        "stop_side",
-        "minimum_quantity",
-        "max_orders_per_day",
-        "max_quantity",
-        "max_order_value",
-        "max_share_of_equity",
+        *("stop_side", "minimum_quantity", "allowed_symbols", "denied_symbols", "only_when_open"),
+        *("minutes_before_reset", "max_quote_age_seconds", "max_price_drift"),
+        *("min_reward_to_risk", "max_daily_loss", "max_drawdown", "max_orders_per_day"),
+        *("max_orders_per_minute", "no_repeat_minutes", "cooldown_minutes", "max_open_positions"),
+        *("forbid_short", "max_quantity", "max_order_value", "max_position_value"),
+        *("max_share_of_equity", "max_share_of_three", "max_gross_exposure", "max_net_exposure"),
+        "max_leverage",
     ]
     assert sorted(names) == list(rules)
     assert len({rule.order for rule in in_order()}) == len(names)
@@ -87,7 +88,9 @@ def test_shares_held_the_other_way_make_room() -> None:
 
 def test_limits_add_up_each_seeing_what_the_one_before_left() -> None:
     report = check({"max_quantity": 150, "max_order_value": 12_000, "max_share_of_equity": 0.1})
-    assert [item.quantity for item in report.verdicts] == [200, 200, 200, 150, 120, 100]
+    left = {item.rule: item.quantity for item in report.verdicts}
+    asked = ("forbid_short", "max_quantity", "max_order_value", "max_share_of_equity")
+    assert [left[name] for name in asked] == [200, 150, 120, 100]
     assert report.proposed == 200
     assert report.quantity == 100
     assert verdict(report, "max_order_value").value == 15_000
@@ -100,7 +103,7 @@ def test_limits_add_up_each_seeing_what_the_one_before_left() -> None:
         ({}, {"stop": 100}, "stop_side", "stop_wrong_side"),
         ({}, {"stop": 101}, "stop_side", "stop_wrong_side"),
         ({}, {"side": "SELL", "stop": 99}, "stop_side", "stop_wrong_side"),
-        ({}, {"orders_today": 10}, "max_orders_per_day", "max_orders_per_day"),
+        ({}, {"tallies": {"strategy": {"today": 10}}}, "max_orders_per_day", "max_orders_per_day"),
         ({"max_quantity": 99}, {"lot": 100}, "max_quantity", "max_quantity"),
         ({"max_order_value": 99}, {}, "max_order_value", "max_order_value"),
         ({}, {"held": 300}, "max_share_of_equity", "max_share_of_equity"),
@@ -118,12 +121,14 @@ def test_an_order_that_no_clamp_can_save_is_refused(
 
 
 def test_the_last_order_of_the_day_still_goes_out() -> None:
-    assert not check(orders_today=9).is_refused
+    assert not check(tallies={"strategy": {"today": 9}}).is_refused
 
 
 def test_all_that_is_wrong_shows_at_once_and_the_first_is_the_reason() -> None:
-    report = check({"max_quantity": 150}, stop=101, orders_today=10)
-    assert [item.verdict for item in report.verdicts][:4] == ["refuse", "pass", "refuse", "clamp"]
+    tallies = {"strategy": {"today": 10}}
+    report = check({"max_quantity": 150}, stop=101, tallies=tallies)
+    said = {item.rule: item.verdict for item in report.verdicts if item.verdict != "pass"}
+    assert said == {"stop_side": "refuse", "max_orders_per_day": "refuse", "max_quantity": "clamp"}
     assert report.reason_code == "stop_wrong_side"
 
 

@@ -40,6 +40,7 @@ def tools() -> Tools:
         analyst=nothing,
         budget=nothing,
         journal=nothing,
+        safeguards=nothing,
         notes=Notes(),
     )
 

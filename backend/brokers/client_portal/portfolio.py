@@ -87,6 +87,7 @@ def snapshot(
         buying_power=_amount(summary, "buyingpower"),
         day_pnl=_day_pnl(session, account),
         taken_at=clock.now(),
+        realized_pnl=parse_number(_inside(ledger, "BASE", "realizedpnl"), "the realised profit"),
         positions=_positions(rows),
         working_orders=_working_orders(session, account),
     )

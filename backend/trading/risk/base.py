@@ -3,53 +3,37 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from backend.core.registry import Registry
-from backend.trading.numbers import Settings, exactly, floor_to
-from backend.trading.signal import Action
-
-
-class Proposal(BaseModel):
-    """An order that wants to go out, beside the account it would go out for."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    side: Literal[Action.BUY, Action.SELL]
-    quantity: Decimal = Field(ge=0)
-    entry: Decimal = Field(gt=0)
-    stop: Decimal
-    lot: Decimal = Field(gt=0)
-    equity: Decimal
-    held: Decimal = Decimal(0)
-    """Shares of this instrument already in the account; negative when short."""
-    orders_today: int = Field(0, ge=0)
-    """Orders already sent on this trading day, this one not among them."""
-
-    def shares_worth(self, money: Decimal) -> Decimal:
-        """Whole lots that cost no more than that at the entry."""
-        with exactly():
-            return money // (self.entry * self.lot) * self.lot
+from backend.trading.numbers import Settings, floor_to
+from backend.trading.risk.proposal import Level, Proposal
 
 
 class Verdict(BaseModel):
-    """What one limit says. A `clamp` lets a smaller order pass; a `refuse` lets none."""
+    """
+    What one limit says. A `clamp` lets a smaller order pass; a `refuse` lets none; `unknown` lets
+    it pass although what the limit asks for is not known.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: str
-    verdict: Literal["pass", "clamp", "refuse"]
+    verdict: Literal["pass", "clamp", "refuse", "unknown"]
     code: str
     """`ok`, or the reason kept in lineage."""
     value: Decimal | None
     """What was measured, in the limit's own unit, before any clamp."""
     limit: Decimal | None
-    """None where the strategy sets no such limit."""
+    """None where no such limit is set, or where it is no number."""
     quantity: Decimal
     """How many shares are left after it."""
     sentence: str
+    level: Level | None = None
+    """Who set the limit that decided; None where nobody did."""
 
 
 S = TypeVar("S", bound=BaseModel)
@@ -64,6 +48,17 @@ class RiskRule:
     order: int
     settings: type[BaseModel]
     check: Callable[[Proposal, Any], Verdict]
+
+    def is_set(self, limits: BaseModel) -> bool:
+        """Whether these settings ask for anything of this rule."""
+        return any(getattr(limits, name) not in _UNSET for name in self._fields)
+
+    @cached_property
+    def _fields(self) -> tuple[str, ...]:
+        return tuple(self.settings.model_fields)
+
+
+_UNSET = (None, False, ())
 
 
 class NoSettings(Settings):
@@ -84,7 +79,12 @@ def risk_rule(name: str, *, order: int, settings: type[S]) -> Callable[[Check[S]
 
 
 def passed(
-    rule: str, proposal: Proposal, sentence: str, *, value: Decimal, limit: Decimal | None
+    rule: str,
+    proposal: Proposal,
+    sentence: str,
+    *,
+    value: Decimal | None = None,
+    limit: Decimal | None = None,
 ) -> Verdict:
     return Verdict(
         rule=rule,
@@ -102,8 +102,8 @@ def refused(
     proposal: Proposal,
     sentence: str,
     *,
-    value: Decimal,
-    limit: Decimal,
+    value: Decimal | None = None,
+    limit: Decimal | None = None,
     code: str | None = None,
 ) -> Verdict:
     return Verdict(
@@ -115,6 +115,17 @@ def refused(
         quantity=Decimal(0),
         sentence=sentence,
     )
+
+
+def unknown(rule: str, proposal: Proposal, sentence: str, *, limit: Decimal) -> Verdict:
+    """For a limit that guards no money: the order passes, and the record says what is missing."""
+    verdict = passed(rule, proposal, sentence, limit=limit)
+    return verdict.model_copy(update={"verdict": "unknown", "code": f"{rule}_unknown"})
+
+
+def refused_unknown(rule: str, proposal: Proposal, sentence: str, *, limit: Decimal) -> Verdict:
+    """A limit on money that cannot be measured lets nothing pass."""
+    return refused(rule, proposal, sentence, limit=limit, code=f"{rule}_unknown")
 
 
 def at_most(

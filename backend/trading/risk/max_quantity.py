@@ -3,7 +3,8 @@
 from pydantic import Field
 
 from backend.trading.numbers import Number, Settings
-from backend.trading.risk.base import Proposal, Verdict, at_most, passed, risk_rule
+from backend.trading.risk.base import Verdict, at_most, passed, risk_rule
+from backend.trading.risk.proposal import Proposal
 
 
 class MaxQuantity(Settings):

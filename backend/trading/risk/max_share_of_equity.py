@@ -5,8 +5,8 @@ from decimal import Decimal
 from pydantic import Field
 
 from backend.trading.numbers import Number, Settings, exactly
-from backend.trading.risk.base import Proposal, Verdict, at_most, refused, risk_rule
-from backend.trading.signal import Action
+from backend.trading.risk.base import Verdict, at_most, refused, risk_rule
+from backend.trading.risk.proposal import Proposal
 
 
 class MaxShareOfEquity(Settings):
@@ -27,10 +27,8 @@ def max_share_of_equity(proposal: Proposal, settings: MaxShareOfEquity) -> Verdi
         return refused(
             "max_share_of_equity", proposal, sentence, value=proposal.equity, limit=limit
         )
-    held = proposal.held if proposal.side is Action.BUY else -proposal.held
     with exactly():
-        exposure = max(held + proposal.quantity, Decimal(0)) * proposal.entry
-        room = proposal.shares_worth(limit * proposal.equity) - held
-    value = exposure / proposal.equity
+        room = proposal.room(limit * proposal.equity)
+    value = proposal.worth_after() / proposal.equity
     measured = f"{value:.2%} of the equity would be in this instrument, and {limit:%} is allowed"
     return at_most("max_share_of_equity", proposal, room, measured, value=value, limit=limit)

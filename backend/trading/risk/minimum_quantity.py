@@ -1,6 +1,7 @@
 """An order has at least one lot."""
 
-from backend.trading.risk.base import NoSettings, Proposal, Verdict, passed, refused, risk_rule
+from backend.trading.risk.base import NoSettings, Verdict, passed, refused, risk_rule
+from backend.trading.risk.proposal import Proposal
 
 
 @risk_rule("minimum_quantity", order=20, settings=NoSettings)

@@ -1,6 +1,7 @@
 """A stop must lie where the trade loses."""
 
-from backend.trading.risk.base import NoSettings, Proposal, Verdict, passed, refused, risk_rule
+from backend.trading.risk.base import NoSettings, Verdict, passed, refused, risk_rule
+from backend.trading.risk.proposal import Proposal
 from backend.trading.sizing import is_protective
 
 

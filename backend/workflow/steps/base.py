@@ -17,6 +17,8 @@ from backend.core.clock import Clock
 from backend.core.registry import Registry
 from backend.core.values import Bars, Timeframe
 from backend.storage.base import Artifact, Storage
+from backend.trading.limits import LimitsInForce
+from backend.trading.oversight import EquityHistory, Halt, PastOrder
 
 
 class StepData(BaseModel):
@@ -65,8 +67,22 @@ class MarketData(Protocol):
 class Journal(Protocol):
     """What this engine did before, as far as limits ask."""
 
-    def orders_since(self, strategy_id: int, since: datetime) -> int:
-        """Orders, or in mode observe the plans that would have been orders."""
+    def orders_since(self, since: datetime) -> tuple[PastOrder, ...]:
+        """Orders of all strategies; in mode observe the plans that would have been orders."""
+        ...
+
+
+class Safeguards(Protocol):
+    """What people set above the strategies, and what was seen of an account's equity."""
+
+    def halts(self) -> tuple[Halt, ...]:
+        """Every kill switch that is pulled now, the widest first."""
+        ...
+
+    def limits(self, account: str) -> LimitsInForce: ...
+
+    def equity(self, account: str, now: datetime) -> EquityHistory | None:
+        """None before anything was seen."""
         ...
 
 
@@ -93,6 +109,7 @@ class Tools:
     analyst: Analyst
     budget: Budget
     journal: Journal
+    safeguards: Safeguards
     notes: Notes = field(default_factory=Notes)
 
     def keep(self, name: str, data: bytes, content_type: str) -> ArtifactRef:

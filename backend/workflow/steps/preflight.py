@@ -1,10 +1,12 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
 from backend.brokers.base import Account, Session, SessionStatus
 from backend.core.errors import InvalidInput, SessionDown
 from backend.exchange import calendars, sessions
+from backend.trading.limits import RiskSettings
+from backend.trading.oversight import Halt
 from backend.trading.signal import SignalSettings
 from backend.workflow.outcome import Ends, Outcome, too_late
 from backend.workflow.settings import Mode
@@ -12,6 +14,8 @@ from backend.workflow.steps.base import StepData, Tools, Touches, step
 
 MAX_CLOCK_SKEW_SECONDS = 30.0
 DEFAULT_CALENDAR = "XNYS"
+FRESH = timedelta(minutes=10)
+"""Accounts are looked at every five minutes: one look may fail."""
 
 
 class MarketHours(BaseModel):
@@ -32,6 +36,8 @@ class Input(StepData):
     account_setting: str
     schedule_exchange: str | None
     signal_settings: SignalSettings
+    strategy_id: int
+    risk_settings: RiskSettings
 
 
 class Output(StepData):
@@ -46,13 +52,18 @@ class Output(StepData):
 
 @step("preflight", input=Input, output=Output, touches=Touches.OUTSIDE)
 def preflight(input: Input, tools: Tools) -> Output:
-    """Is it the time, is the broker there, is it the right account, is there a budget?"""
+    """Is it the time, is trading halted, is the broker there, is it the right account, is there
+    a budget, did the day lose too much?"""
     now = tools.clock.now()
     _refuse_late(input, now)
+    halts = tools.safeguards.halts()
+    _refuse_halted(input, halts, account=None)
     session = _session(tools)
     account = _account(tools.broker.accounts(), input.account_setting)
+    _refuse_halted(input, halts, account.id)
     hours = _market_hours(input.schedule_exchange or DEFAULT_CALENDAR, now)
     _refuse_day_without_session(input, hours)
+    _refuse_lost_day(input, tools, account.id, now)
     _refuse_without_budget(input, tools)
     if not hours.is_open:
         tools.note("The exchange is closed now; the last closed bars are judged.")
@@ -69,6 +80,37 @@ def preflight(input: Input, tools: Tools) -> Output:
 def _refuse_late(input: Input, now: datetime) -> None:
     if now > input.run_before:
         raise too_late(input.due_at, now)
+
+
+def _refuse_halted(input: Input, halts: tuple[Halt, ...], account: str | None) -> None:
+    """Before the broker is asked as well: a halt shows even while the session is down."""
+    for halt in halts:
+        if halt.stops(input.strategy_id, account):
+            sentence = f"{halt.sentence} Look at what happened, then release it."
+            raise Ends(Outcome.SKIPPED, "halted", sentence)
+
+
+def _refuse_lost_day(input: Input, tools: Tools, account: str, now: datetime) -> None:
+    """
+    By what was seen of the account last, before a model is paid; the risk check asks the broker.
+
+    What was seen long ago, or not at all, decides nothing here.
+    """
+    set_by = {"the strategy": input.risk_settings.max_daily_loss}
+    for level, limits in tools.safeguards.limits(account).by_level().items():
+        set_by["everything" if level == "global" else f"the {level}"] = limits.max_daily_loss
+    amounts = {who: amount for who, amount in set_by.items() if amount is not None}
+    seen = tools.safeguards.equity(account, now) if amounts else None
+    if seen is None or seen.day_pnl is None or now - seen.seen_at > FRESH:
+        return
+    who = min(amounts, key=lambda each: amounts[each])
+    if -seen.day_pnl >= amounts[who]:
+        raise Ends(
+            Outcome.BLOCKED,
+            "max_daily_loss",
+            f"The day's loss was {-seen.day_pnl:,f} at {seen.seen_at:%H:%M} UTC, and the limit set"
+            f" for {who} ends the day at {amounts[who]:,f}.",
+        )
 
 
 def _session(tools: Tools) -> Session:

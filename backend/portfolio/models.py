@@ -1,0 +1,83 @@
+"""Limits and halts that people set above the strategies, and what an account was worth."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from sqlalchemy import Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.core.database import Model
+
+Scope = Literal["all", "account", "strategy"]
+
+
+class LimitsVersion(Model):
+    """
+    The limits of an account, or with an empty `account` those of everything, as saved at a moment.
+
+    The newest one is in force; earlier ones stay. `backend/portfolio/limits.py` is the one writer
+    and the one reader of `document`.
+    """
+
+    __tablename__ = "risk_limits"
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    document: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+
+
+class HaltRow(Model):
+    """A switch that stops new orders of everything, an account or a strategy, until released."""
+
+    __tablename__ = "halts"
+    __table_args__ = (
+        Index(
+            "halts_one_in_force",
+            "scope",
+            "target",
+            unique=True,
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scope: Mapped[Scope] = mapped_column(String(16))
+    target: Mapped[str]
+    """An account's id or a strategy's number; empty for everything."""
+    reason: Mapped[str]
+    at: Mapped[datetime]
+    by: Mapped[str]
+    released_at: Mapped[datetime | None]
+    released_by: Mapped[str | None]
+
+
+class EquitySnapshot(Model):
+    """What an account was worth at a moment, in its currency; looked at every few minutes."""
+
+    __tablename__ = "equity_snapshots"
+    __table_args__ = (
+        Index("equity_snapshots_by_time", "account", "at"),
+        Index("equity_snapshots_by_equity", "account", "equity"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account: Mapped[str]
+    at: Mapped[datetime]
+    currency: Mapped[str]
+    is_paper: Mapped[bool]
+    is_simulated: Mapped[bool]
+    cash: Mapped[Decimal]
+    equity: Mapped[Decimal]
+    buying_power: Mapped[Decimal]
+    day_pnl: Mapped[Decimal | None]
+    """Profit of the day, realised or not."""
+    realized_pnl: Mapped[Decimal | None]
+    gross_exposure: Mapped[Decimal | None]
+    """Worth of all positions, working orders filled; None where not all of it was known."""
+    net_exposure: Mapped[Decimal | None]
+    largest_position: Mapped[Decimal | None]
+    largest_three: Mapped[Decimal | None]
+    open_positions: Mapped[int]

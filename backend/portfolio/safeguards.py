@@ -1,0 +1,25 @@
+"""What the steps of an execution ask of this room."""
+
+from datetime import datetime
+
+from backend.core.database import transaction
+from backend.portfolio import equity, halts, limits
+from backend.trading.limits import LimitsInForce
+from backend.trading.oversight import EquityHistory, Halt
+
+
+class DatabaseSafeguards:
+    def halts(self) -> tuple[Halt, ...]:
+        """The file comes first: it is looked at without the database."""
+        if (by_file := halts.by_file(halts.file())) is not None:
+            return (by_file,)
+        with transaction() as session:
+            return tuple(halts.as_value(row) for row in halts.in_force(session))
+
+    def limits(self, account: str) -> LimitsInForce:
+        with transaction() as session:
+            return limits.in_force(session, account)
+
+    def equity(self, account: str, now: datetime) -> EquityHistory | None:
+        with transaction() as session:
+            return equity.history(session, account, now)
