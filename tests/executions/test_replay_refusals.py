@@ -143,6 +143,8 @@ def test_no_setting_is_mapped_to_a_step_behind_the_first_that_can_see_its_change
         ("signal", "preflight"),
         # Reads whether to go on without pictures, which has an entry of its own.
         ("analysis", "render_charts"),
+        # Reads the limit on the loss of the day, which the risk check asks about again.
+        ("risk", "preflight"),
     }
     for setting, fact in facts.items():
         readers = [step.name for step in live_plan().steps if fact in step.input.model_fields]
