@@ -18,6 +18,7 @@ from backend.decisions import pages as decisions_pages
 from backend.decisions import service as decisions
 from backend.executions import api as executions_api
 from backend.executions import (
+    following_api,
     gateway_states,
     health,
     list_pages,
@@ -84,6 +85,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         strategies_api,
         replay_api,
         executions_api,
+        following_api,
         market_api,
         decisions_api,
         overview_api,

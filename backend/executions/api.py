@@ -1,31 +1,24 @@
 """REST for executions, lineage and artifacts."""
 
-from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.sse import format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.orm import Session
 
-from backend.core import log_lines
 from backend.core.database import SessionDep
 from backend.core.errors import InvalidInput, NotFound
-from backend.executions import dispatch, lineage, listing, live, service, verify
+from backend.executions import dispatch, lineage, listing, service, verify
 from backend.executions.models import (
     ArtifactRow,
-    Execution,
     RecordStatus,
     Status,
     Trigger,
 )
 from backend.storage.base import Storage
 from backend.strategies import service as strategies
-from backend.web import keys
-from backend.web.live import EVENT_STREAM, HubDep, LastSeen, stream
 from backend.web.security import Operator, Reader
 from backend.web.state import ActorDep, ClockDep
 from backend.workflow.outcome import Outcome
@@ -210,47 +203,6 @@ def verify_execution(
     storage: Storage = request.app.state.storage
     report = verify.verify(session, storage, service.get(session, execution_id))
     return {**asdict(report), "is_intact": report.is_intact, "sentence": report.sentence}
-
-
-@router.get("/executions/{execution_id}/events", response_class=Response, responses=EVENT_STREAM)
-def follow_execution(
-    hub: HubDep,
-    clock: ClockDep,
-    session: SessionDep,
-    key: Reader,
-    execution_id: Id,
-    last_seen: LastSeen = 0,
-) -> Response:
-    """
-    Server-sent events while it runs: `record` for each record, `execution` for each state, and
-    `finished` at the end. Their id is the number of records; send it back as `Last-Event-ID`.
-    """
-    service.get(session, execution_id)
-    return stream(live.follow(hub, execution_id, last_seen, _events, keys.watch(clock, key)))
-
-
-def _events(session: Session, execution: Execution, known: int) -> list[bytes]:
-    return list(_told(session, execution, known))
-
-
-def _told(session: Session, execution: Execution, known: int) -> Iterator[bytes]:
-    # Others may have been added since the execution's row was read: they come next time.
-    for record in lineage.read(session, execution)[known : execution.record_count]:
-        told = RecordOut.model_validate(record).model_dump_json()
-        yield format_sse_event(event="record", id=str(record.sequence + 1), data_str=told)
-    is_over = execution.status is Status.FINISHED
-    yield format_sse_event(
-        event="finished" if is_over else "execution",
-        id=str(execution.record_count),
-        data_str=ExecutionOut.model_validate(execution).model_dump_json(),
-    )
-
-
-@router.get("/executions/{execution_id}/logs")
-def get_logs(session: SessionDep, _key: Reader, execution_id: Id) -> list[dict[str, Any]]:
-    """The log lines of the last days, oldest first; an aid, not the record."""
-    service.get(session, execution_id)
-    return log_lines.read(execution_id)
 
 
 @router.get("/lineage/recent")

@@ -84,21 +84,19 @@ class Chain:
 
 def genesis(execution: Execution) -> str:
     """The hash that the first record continues: of what the execution was asked to do."""
-    asked = {
-        "strategy_id": execution.strategy_id,
-        "strategy_version_id": execution.strategy_version_id,
-        "symbol": execution.symbol,
-        "due_at": _moment(execution.due_at),
-        "trigger": execution.trigger,
-        "requested_by": execution.requested_by,
-        "prompt_versions": execution.prompt_versions,
-    }
-    if execution.replay_of is not None:
-        asked |= {name: getattr(execution, name) for name in _OF_REPLAYS}
-    return sha256_hex(canonical_json(asked))
+    return sha256_hex(canonical_json(asked(execution)))
 
 
-_OF_REPLAYS = ("replay_of", "replay_from", "changes")
+def asked(execution: Execution) -> dict[str, Any]:
+    """What the execution was asked to do."""
+    names = _ASKED if execution.replay_of is None else (*_ASKED, *_ASKED_OF_REPLAYS)
+    asked = {name: getattr(execution, name) for name in names}
+    return asked | {"due_at": _moment(execution.due_at)}
+
+
+_RUN = ("strategy_id", "strategy_version_id", "symbol", "due_at", "prompt_versions")
+_ASKED = (*_RUN, "trigger", "requested_by")
+_ASKED_OF_REPLAYS = ("replay_of", "replay_from", "changes")
 
 
 # One statement for any number of records and artifacts: one round trip, and no window between a

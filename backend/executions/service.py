@@ -111,6 +111,18 @@ def get(session: Session, execution_id: int) -> Execution:
     return execution
 
 
+def neighbours(session: Session, execution: Execution) -> tuple[int | None, int | None]:
+    """The run before and the one after of the same strategy and symbol, by due time."""
+    same = select(Execution.id).where(
+        Execution.strategy_id == execution.strategy_id,
+        Execution.symbol == execution.symbol,
+        Execution.replay_of.is_(None),
+    )
+    before = same.where(Execution.due_at < execution.due_at).order_by(Execution.due_at.desc())
+    after = same.where(Execution.due_at > execution.due_at).order_by(Execution.due_at)
+    return session.scalar(before.limit(1)), session.scalar(after.limit(1))
+
+
 def strategy_of(session: Session, execution: Execution) -> tuple[str, StrategyVersion]:
     """The strategy's name and the version that ran."""
     name = session.scalar(select(Strategy.name).where(Strategy.id == execution.strategy_id))

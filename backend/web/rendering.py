@@ -48,6 +48,11 @@ def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
+def _from_iso(text: str | None) -> datetime | None:
+    """A moment as facts and records hold it."""
+    return datetime.fromisoformat(text) if text else None
+
+
 def _bar_time(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
@@ -118,6 +123,7 @@ def _polylines(values: Sequence[float | None], width: float, height: float) -> l
 templates.env.filters |= {
     "moment": _moment,
     "iso": _iso,
+    "from_iso": _from_iso,
     "bar_time": _bar_time,
     "seconds": _seconds,
     "number": _number,
