@@ -21,14 +21,16 @@ def run(
     """Run a strategy now and show its steps as they finish."""
     console = Console()
     with transaction() as session:
+        found, clock = service.find(session, strategy), SystemClock()
         ids = dispatch.start(
             session,
-            SystemClock(),
-            service.find(session, strategy),
+            clock,
+            found,
             symbols=symbol,
             trigger=Trigger.CLI,
             requested_by="glassbox run",
         )
+        dispatch.note_start(session, clock, found, ids, actor="cli")
     outcomes = []
     for execution_id in ids:
         console.print(f"Execution {execution_id}")

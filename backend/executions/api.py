@@ -129,6 +129,7 @@ def start_executions(
         trigger=Trigger.API,
         requested_by=actor,
     )
+    dispatch.note_start(session, clock, strategy, ids, actor=actor)
     return Started(execution_ids=ids)
 
 

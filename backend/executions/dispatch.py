@@ -28,6 +28,7 @@ from backend.strategies import service as strategies
 from backend.strategies.definition import schedule_of
 from backend.strategies.models import Strategy, StrategyVersion
 from backend.strategies.schedule import newest_due
+from backend.web import audit
 from backend.workflow.outcome import Outcome
 
 logger = get_logger(__name__)
@@ -122,6 +123,20 @@ def start(
         raise _already_running(session, strategy, [order.symbol for order in orders])
     send_after_commit(session, ids)
     return ids
+
+
+def note_start(
+    session: Session, clock: Clock, strategy: Strategy, ids: list[int], *, actor: str
+) -> None:
+    """That somebody started a strategy outside its schedule."""
+    audit.record(
+        session,
+        clock,
+        actor=actor,
+        action="strategy.played",
+        subject=f"strategy {strategy.id}",
+        after={"executions": ids},
+    )
 
 
 def _chosen(symbols: list[str] | None, known: list[str]) -> list[str]:

@@ -14,7 +14,6 @@ from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import Strategy
 from backend.strategies.schedule import upcoming
 from backend.strategies.words import parts
-from backend.web import audit
 from backend.web.flash import flash
 from backend.web.rendering import templates
 from backend.web.state import ActorDep, ClockDep
@@ -82,14 +81,7 @@ def play(session: SessionDep, clock: ClockDep, actor: ActorDep, strategy_id: Id)
     ids = dispatch.start(
         session, clock, strategy, symbols=idle, trigger=Trigger.PLAY, requested_by=actor
     )
-    audit.record(
-        session,
-        clock,
-        actor=actor,
-        action="strategy.played",
-        subject=f"strategy {strategy_id}",
-        after={"executions": ids},
-    )
+    dispatch.note_start(session, clock, strategy, ids, actor=actor)
     return _led_to(ids, strategy, f"Started {len(ids)} executions, one for each symbol.")
 
 

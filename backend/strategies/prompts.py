@@ -25,6 +25,9 @@ PRODUCTION: PromptLabel = "production"
 InForce = Mapping[tuple[str, str], int]
 """(Prompt name, label) -> id of the version that the label stands at."""
 
+Change = tuple[dict[str, Any], dict[str, Any]]
+"""What was there before, and what is there after."""
+
 
 def list_all(session: Session) -> list[Prompt]:
     return list(
@@ -57,6 +60,14 @@ def create(
 
     Raises `InvalidInput` for a template that cannot render, `Conflict` for a name in use.
     """
+    prompt = _made(session, clock, name, kind, template, author)
+    _note(session, clock, author, "prompt.created", f"prompt {name}", None, {"version": 1})
+    return prompt
+
+
+def _made(
+    session: Session, clock: Clock, name: str, kind: PromptKind, template: str, author: str
+) -> Prompt:
     templates.validate(template, kind)
     if session.scalar(select(Prompt.id).where(Prompt.name == name)):
         raise Conflict(f"A prompt is already named {name!r}. Save a new version of it instead.")
@@ -87,6 +98,8 @@ def save(session: Session, clock: Clock, *, name: str, template: str, author: st
     )
     session.add(version)
     session.flush()
+    before, after = {"version": newest.number}, {"version": version.number}
+    _note(session, clock, author, "prompt.saved", f"prompt {name}", before, after)
     return version
 
 
@@ -96,7 +109,7 @@ def add_defaults(session: Session, clock: Clock) -> None:
     known = set(session.scalars(select(Prompt.name)))
     for kind, template in templates.defaults().items():
         if kind not in known:
-            create(session, clock, name=kind, kind=kind, template=template, author="glassbox")
+            _made(session, clock, kind, kind, template, "glassbox")
 
 
 def version(prompt: Prompt, number: int) -> PromptVersion:
@@ -125,7 +138,8 @@ def move_label(
     if before == number:
         return
     _place(session, clock, prompt.id, label, version(prompt, number).id, actor)
-    _note(session, clock, actor, f"prompt {name}", label, before, number)
+    before_after: Change = {label: before}, {label: number}
+    _note(session, clock, actor, "prompt.label_moved", f"prompt {name}", *before_after)
 
 
 def take_label_off(session: Session, clock: Clock, *, name: str, label: str, actor: str) -> None:
@@ -141,7 +155,8 @@ def take_label_off(session: Session, clock: Clock, *, name: str, label: str, act
             PromptLabelRow.prompt_id == prompt.id, PromptLabelRow.label == label
         )
     )
-    _note(session, clock, actor, f"prompt {name}", label, before, None)
+    before_after: Change = {label: before}, {label: None}
+    _note(session, clock, actor, "prompt.label_moved", f"prompt {name}", *before_after)
 
 
 def in_force(session: Session) -> InForce:
@@ -208,17 +223,11 @@ def _note(
     session: Session,
     clock: Clock,
     actor: str,
+    action: str,
     subject: str,
-    label: str,
-    before: int | None,
-    after: int | None,
+    before: dict[str, Any] | None,
+    after: dict[str, Any],
 ) -> None:
     audit.record(
-        session,
-        clock,
-        actor=actor,
-        action="prompt.label_moved",
-        subject=subject,
-        before={label: before},
-        after={label: after},
+        session, clock, actor=actor, action=action, subject=subject, before=before, after=after
     )

@@ -43,11 +43,12 @@ class Person(Model):
 
 
 def owner_name() -> str:
-    """The user of this machine, or `owner` where the system has no name for it."""
+    """The user of this machine; `owner` where the system has no name for it, or only `root`."""
     try:
-        return getpass.getuser()
+        name = getpass.getuser()
     except (KeyError, OSError):
         return "owner"
+    return "owner" if name == "root" else name
 
 
 def owner(session: Session, clock: Clock) -> Person:
