@@ -18,6 +18,7 @@ NAMES = (
     "indicators",
     "risk",
     "charts",
+    "matching",
     "memory",
     "pages",
 )

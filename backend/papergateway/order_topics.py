@@ -1,6 +1,7 @@
 """The topics sor, str and spl: orders, executions, profit and loss as they happen."""
 
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any
 
 from backend.papergateway import order_rows, trade_rows
@@ -23,14 +24,21 @@ async def feed(client: Client) -> None:
 
 
 async def _subscribe_orders(client: Client, command: Command) -> None:
-    """Today's orders in full first. Filters of the subscription are taken and ignored."""
-    world, listening = client.world, OrderFeed(client.world.desk.changes)
+    """Today's orders in full first; filters name the only states that are told."""
+    world, filters = client.world, command.options.get("filters")
+    wanted = {_plain(each) for each in filters} if isinstance(filters, list) else set()
+    listening = OrderFeed(client.world.desk.changes, wanted)
     client.subscriptions.orders = listening
     if world.account.are_orders_muted:
         return
-    rows = [_row(world, order) for order in todays(world)]
+    rows = [_row(world, order) for order in todays(world) if listening.wants(order)]
     listening.sent = {row["orderId"]: row for row in rows}
     await client.send({"topic": "sor", "args": rows})
+
+
+def _plain(name: object) -> str:
+    """`PreSubmitted` and `pre_submitted` are the same."""
+    return str(name).replace("_", "").lower()
 
 
 def todays(world: World) -> list[Order]:
@@ -53,8 +61,9 @@ async def _feed_orders(client: Client) -> None:
     listening.heard = world.desk.changes
     if world.account.are_orders_muted:
         return
-    news = list(world.desk.news)[len(world.desk.news) - missed :]
-    rows = [row for order in news if (row := _delta(world, listening, order))]
+    news = reversed(list(islice(reversed(world.desk.news), missed)))
+    wanted = (order for order in news if listening.wants(order))
+    rows = [row for order in wanted if (row := _delta(world, listening, order))]
     for start in range(0, len(rows), FRAME_ROWS):
         await client.send({"topic": "sor", "args": rows[start : start + FRAME_ROWS]})
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import orjson
 
 from backend.papergateway.trading.ledger import Fill
+from backend.papergateway.trading.orders import Order
 from backend.papergateway.world import World
 
 FIRST_SERVER_ID = 87_567
@@ -36,7 +37,12 @@ class OrderFeed:
     """How far this client has heard of orders, and each order's row as it was sent last."""
 
     heard: int
+    statuses: set[str]
+    """The only ones to be told of, in small letters; none are all."""
     sent: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def wants(self, order: Order) -> bool:
+        return not self.statuses or order.status.lower() in self.statuses
 
 
 @dataclass

@@ -82,6 +82,14 @@ def test_a_late_subscriber_gets_todays_orders(trader: Trader, listener: Listener
     assert rows[0]["sizeAndFills"] == "100"
 
 
+def test_a_subscription_can_be_for_some_states_only(trader: Trader, listener: Listener) -> None:
+    trader.place(trader.limit(trader.last() - 20))
+    listener.say('sor+{"filters":["Filled"]}')
+    assert listener.topic("sor")["args"] == []
+    trader.place(trader.ticket())
+    assert [row["status"] for row in listener.topic("sor")["args"]] == ["Filled"]
+
+
 def test_a_filtered_read_silences_orders_until_a_forced_one(
     trader: Trader, gateway: RunningGateway, listener: Listener
 ) -> None:

@@ -12,7 +12,7 @@ os.environ["IBIND_WS_PING_INTERVAL"] = "1"
 
 import pytest
 from ibind import IbkrClient, IbkrWsClient, events, subscriptions
-from ibind.client.ibkr_utils import StockQuery
+from ibind.client.ibkr_utils import OrderRequest, QuestionType, StockQuery
 from ibind.support.errors import ExternalBrokerError
 
 from backend.papergateway.account import ACCOUNT
@@ -104,6 +104,86 @@ def test_order_reads_of_an_untouched_account_work(rest: Any) -> None:
     assert rest.trades().data == []
 
 
+YES = {kind: True for kind in QuestionType}
+
+
+def order(**more: Any) -> Any:
+    """A hundred of Apple for the day."""
+    usual = {"conid": int(AAPL), "side": "BUY", "quantity": 100, "acct_id": ACCOUNT, "tif": "DAY"}
+    return OrderRequest(**{"order_type": "MKT", **usual, **more})
+
+
+def last(gateway: RunningGateway) -> float:
+    quote = gateway.world.market.quote(int(AAPL), gateway.control.now_ms())
+    assert quote is not None
+    return float(quote.last)
+
+
+def test_an_order_is_placed_followed_changed_and_cancelled(
+    rest: Any, gateway: RunningGateway
+) -> None:
+    rest.receive_brokerage_accounts()
+    low = round(last(gateway) - 30, 2)
+    placed = rest.place_order(order(order_type="LMT", price=low, coid="one"), YES).data
+    assert (placed["local_order_id"], placed["order_status"]) == ("one", "Submitted")
+    rest.live_orders(force=True)
+    (row,) = rest.live_orders().data["orders"]
+    assert (row["order_ref"], row["status"]) == ("one", "Submitted")
+    status = rest.order_status(placed["order_id"]).data
+    assert (status["order_status"], status["total_size"]) == ("Submitted", "100.0")
+    change = order(order_type="LMT", price=low - 1, quantity=120)
+    changed = rest.modify_order(placed["order_id"], change, YES).data
+    assert changed["order_id"] == placed["order_id"]
+    assert rest.live_orders().data["orders"][0]["totalSize"] == 120
+    cancelled = rest.cancel_order(placed["order_id"]).data
+    assert cancelled["msg"] == "Request was submitted"
+    gateway.control.advance(1)
+    assert rest.live_orders().data["orders"][0]["status"] == "Cancelled"
+
+
+def test_a_market_order_becomes_a_trade_and_a_position(rest: Any, gateway: RunningGateway) -> None:
+    rest.receive_brokerage_accounts()
+    rest.portfolio_accounts()
+    assert rest.place_order(order(coid="two"), YES).data["order_status"] == "Filled"
+    gateway.control.advance(2)
+    rest.trades()
+    (trade,) = rest.trades().data
+    assert (trade["order_ref"], trade["commission"]) == ("two", "1.00")
+    assert rest.positions2().data[0]["position"] == 100
+    assert rest.positions().data[0]["contractDesc"] == "AAPL"
+    with pytest.raises(ExternalBrokerError, match="already registered"):
+        rest.place_order(order(coid="two"), YES)
+
+
+def test_a_bracket_and_a_preview(rest: Any, gateway: RunningGateway) -> None:
+    rest.receive_brokerage_accounts()
+    rest.live_marketdata_snapshot([AAPL], ["31"])
+    preview = rest.whatif_order(order(quantity=10)).data
+    assert preview["amount"]["commission"] == "1 USD"
+    price = last(gateway)
+    out = {"side": "SELL", "parent_id": "entry", "tif": "GTC"}
+    rows = rest.place_order(
+        [
+            order(coid="entry"),
+            order(**out, order_type="LMT", price=round(price + 20, 2)),
+            order(**out, order_type="STP", price=round(price - 20, 2)),
+        ],
+        YES,
+    ).data
+    assert sorted(row["order_status"] for row in rows) == ["Filled", "PreSubmitted", "Submitted"]
+
+
+def test_an_unexpected_question_and_a_no_stop_an_order(rest: Any) -> None:
+    rest.receive_brokerage_accounts()
+    with pytest.raises(ValueError, match="No answer found"):
+        rest.place_order(order(), {})
+    with pytest.raises(RuntimeError, match="not given a positive reply"):
+        rest.place_order(order(), {**YES, QuestionType.MISSING_MARKET_DATA: False})
+    rest.suppress_messages(["o354", "o10151"])
+    assert rest.place_order(order(), {}).data["order_status"] == "Filled"
+    assert rest.reset_suppressed_messages().data == {"status": "submitted"}
+
+
 def test_contracts_are_found_by_symbol(rest: Any) -> None:
     assert rest.stock_conid_by_symbol("AAPL").data == {"AAPL": int(AAPL)}
     assert rest.stock_conid_by_symbol([StockQuery("MSFT"), "IBM"]).data == {
@@ -190,3 +270,30 @@ def test_prices_change_and_the_client_answers_to_tic(
 
     assert eventually(lambda: len(prices()) >= 3)
     assert heard.of(events.WsClose) == []
+
+
+def test_orders_and_trades_are_streamed(
+    rest: Any, stream: Any, heard: Heard, gateway: RunningGateway
+) -> None:
+    rest.receive_brokerage_accounts()
+    wanted = [
+        subscriptions.OrdersSubscription(),
+        subscriptions.TradesSubscription(days=1),
+        subscriptions.PnlSubscription(),
+    ]
+    assert stream.wait_all([stream.subscribe(each) for each in wanted], timeout_each=10) == []
+    rest.place_order(order(coid="streamed"), YES)
+
+    def statuses() -> set[str]:
+        frames = [event.data["args"] for event in heard.of(events.Orders)]
+        return {row["status"] for rows in frames for row in rows if "status" in row}
+
+    def commissions() -> set[str]:
+        frames = [event.data["args"] for event in heard.of(events.Trades)]
+        return {row["commission"] for rows in frames for row in rows if "commission" in row}
+
+    assert eventually(lambda: {"PendingSubmit", "Submitted", "Filled"} <= statuses())
+    gateway.control.advance(3)
+    assert eventually(lambda: commissions() == {"1.00"})
+    assert eventually(lambda: len(heard.of(events.Pnl)) > 1)
+    assert heard.of(events.IbkrError) == []
