@@ -25,6 +25,7 @@ from backend.executions import (
     pages,
     replay_api,
     rerun_pages,
+    risk_api,
     strategy_pages,
 )
 from backend.executions.metrics import Metrics
@@ -89,6 +90,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         market_api,
         decisions_api,
         overview_api,
+        risk_api,
         system_api,
     ):
         app.include_router(api.router, responses=errors.DOCUMENTED)

@@ -29,6 +29,9 @@ COMMANDS = {
     "password": "backend.cli.password:password",
     "replay": "backend.cli.replay:replay_",
     "diff": "backend.cli.diff:diff",
+    "halt": "backend.cli.halt:halt",
+    "release": "backend.cli.halt:release",
+    "limits": "backend.cli.limits:app",
     "api-key": "backend.cli.api_key:app",
     "gateway": "backend.cli.gateway:gateway",
     "test": "backend.cli.tests:test",
@@ -45,7 +48,7 @@ STANDS_ALONE = {"up", "attend", "gateway", "test"}
 
 NEEDS_DATABASE = {
     *("run", "strategy", "executions", "lineage", "verify", "replay", "diff"),
-    *("link", "password", "api-key"),
+    *("limits", "link", "password", "api-key"),
 }
 
 

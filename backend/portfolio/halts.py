@@ -77,11 +77,7 @@ def release(
     `typed` is what a person wrote to confirm: raises `InvalidInput` unless it is what
     `confirmation` says, and `NotFound` where nothing is halted.
     """
-    wanted = confirmation(scope, target)
-    if typed.strip().lower() != wanted.lower():
-        raise InvalidInput(
-            f"To let orders out again, type {wanted!r} as the confirmation.", field="confirmation"
-        )
+    require_words(typed, confirmation(scope, target))
     row = session.scalar(
         select(HaltRow)
         .where(HaltRow.scope == scope, HaltRow.target == target, HaltRow.released_at.is_(None))
@@ -99,6 +95,14 @@ def release(
         before={"reason": row.reason, "since": row.at, "by": row.by},
     )
     return row
+
+
+def require_words(typed: str, wanted: str) -> None:
+    """Raises `InvalidInput` unless a person typed what was asked for."""
+    if typed.strip().lower() != wanted.lower():
+        raise InvalidInput(
+            f"To let orders out again, type {wanted!r} as the confirmation.", field="confirmation"
+        )
 
 
 def name_of(scope: Scope, target: str) -> str:

@@ -50,3 +50,4 @@ def needs(scope: Scope) -> Callable[..., ApiKey]:
 
 Reader = Annotated[ApiKey, Depends(needs(Scope.READ))]
 Operator = Annotated[ApiKey, Depends(needs(Scope.OPERATE))]
+Trader = Annotated[ApiKey, Depends(needs(Scope.TRADE))]

@@ -1,0 +1,120 @@
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from backend.core.clock import SystemClock
+from backend.core.database import DatabaseAway, transaction
+from backend.core.errors import Conflict, InvalidInput, NotFound
+from backend.core.settings import settings
+from backend.executions import risk
+from backend.portfolio import halts
+from backend.portfolio.models import Scope
+
+Account = Annotated[str | None, typer.Option(help="Only this account; everything by default.")]
+Strategy = Annotated[str | None, typer.Option(help="Only this strategy, by name or number.")]
+
+
+def halt(
+    account: Account = None,
+    strategy: Strategy = None,
+    reason: Annotated[str, typer.Option(help="Why; it is shown with every execution.")] = "",
+    file: Annotated[
+        bool, typer.Option("--file", help="By the file HALT, without asking the database.")
+    ] = False,
+) -> None:
+    """Stop new orders at once; without a database by the file HALT in GLASSBOX_HOME."""
+    console = Console()
+    if file or not settings().database_url:
+        return _by_file(console, account, strategy, reason)
+    try:
+        with transaction() as session:
+            target = risk.target(session, account=account, strategy=strategy)
+            halts.pull(
+                session,
+                SystemClock(),
+                scope=target.scope,
+                target=target.target,
+                reason=reason,
+                actor="cli",
+            )
+    except DatabaseAway:
+        return _by_file(console, account, strategy, reason)
+    except Conflict as error:
+        console.print(f"[yellow]{escape(error.message)}[/]")
+        return
+    console.print(
+        f"[red]Halted:[/] {escape(target.name)}. New executions end skipped; what works at the"
+        " broker is left alone. Undo with: glassbox release"
+    )
+
+
+def release(
+    account: Account = None,
+    strategy: Strategy = None,
+    confirm: Annotated[
+        str | None, typer.Option(help="The words to type, for use without a terminal.")
+    ] = None,
+) -> None:
+    """Let new orders out again, once you have typed what for."""
+    console = Console()
+    scope, target = _known_target(account, strategy)
+    wanted = halts.confirmation(scope, target)
+    halts.require_words(
+        confirm if confirm is not None else typer.prompt(f"Type '{wanted}'"), wanted
+    )
+    was_by_file = scope == "all" and _remove_file(console)
+    try:
+        _release_row(scope, target, wanted)
+    except (NotFound, DatabaseAway, InvalidInput) as error:
+        if not was_by_file:
+            raise
+        if not isinstance(error, NotFound):
+            console.print("The database was not asked: a switch that is pulled there stays so.")
+    console.print(f"[green]Released:[/] {escape(halts.name_of(scope, target))}.")
+
+
+def _release_row(scope: Scope, target: str, typed: str) -> None:
+    settings().require("database_url")
+    with transaction() as session:
+        halts.release(session, SystemClock(), scope=scope, target=target, typed=typed, actor="cli")
+
+
+def _by_file(console: Console, account: str | None, strategy: str | None, reason: str) -> None:
+    if account or strategy:
+        raise InvalidInput(
+            "Without the database only everything can be halted: leave out --account and"
+            " --strategy."
+        )
+    path = halts.file()
+    halts.write_file(path, reason)
+    console.print(
+        f"[red]Halted:[/] everything, by the file {escape(str(path))}. Workers that share this"
+        " folder look at it before each execution. Undo with: glassbox release"
+    )
+
+
+def _known_target(account: str | None, strategy: str | None) -> tuple[Scope, str]:
+    if not account and not strategy:
+        return "all", ""
+    settings().require("database_url")
+    with transaction() as session:
+        found = risk.target(session, account=account, strategy=strategy)
+    return found.scope, found.target
+
+
+def _remove_file(console: Console) -> bool:
+    """Whether there was one. Raises `InvalidInput` for one that cannot be removed."""
+    path = halts.file()
+    if halts.by_file(path) is None:
+        return False
+    try:
+        path.unlink()
+    except OSError as error:
+        raise InvalidInput(
+            f"{path} cannot be removed: {error.strerror}. Remove it by hand; while it is there,"
+            " everything is halted."
+        ) from error
+    console.print(f"The file {escape(str(path))} is gone.")
+    return True
