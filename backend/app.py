@@ -24,6 +24,7 @@ from backend.executions import (
     list_pages,
     pages,
     replay_api,
+    replay_pages,
     rerun_pages,
     risk_api,
     strategy_pages,
@@ -101,6 +102,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         audit_pages,
         list_pages,
         rerun_pages,
+        replay_pages,
         pages,
         # Before the pages of one strategy, whose number could stand where their names do.
         editor_pages,

@@ -19,6 +19,7 @@ from backend.embedded.redis import RedisServer
 pytest_plugins = [
     # In the order in which they import each other.
     "tests.support.live_engine",
+    "tests.support.model_engine",
     "tests.support.web_client",
     "tests.support.site",
 ]

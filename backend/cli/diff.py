@@ -19,6 +19,7 @@ MARKS = {
     State.ONLY_FIRST: "[red]only first[/]",
     State.ONLY_SECOND: "[green]only second[/]",
     State.WITHHELD: "[dim]not in a replay[/]",
+    State.WAITING: "[dim]waiting[/]",
     State.NEITHER: "[dim]not run[/]",
 }
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}

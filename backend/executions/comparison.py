@@ -7,14 +7,21 @@ from enum import StrEnum
 from typing import Any
 
 from backend.executions.conversing import Talk, TalkPair, pairs
+from backend.executions.decided import decided
 from backend.executions.documents import MISSING, Difference, differences
 from backend.executions.models import Execution, LineageRecord, RecordStatus
 from backend.workflow.plan import STEP_NAMES
 
-INCIDENTAL = frozenset({"seconds", "attempts", "cache_hit", "fetched", "from_cache"})
-"""How something was got, which does not make it another thing."""
+INCIDENTAL = frozenset(
+    {
+        *("seconds", "attempts", "cache_hit", "fetched", "from_cache"),
+        *("as_of", "taken_at", "updated_at", "expires_at", "login_expires_at"),
+    }
+)
+"""How and when something was got, which does not make it another thing."""
 _MUTE = (RecordStatus.INTERRUPTED, RecordStatus.PARKED)
 _SHOWN_APART = frozenset({"conversations", "view_conversation"})
+_OF_ARTIFACTS = frozenset({"sha256", "size", "content_type"})
 
 
 class State(StrEnum):
@@ -23,7 +30,8 @@ class State(StrEnum):
     ONLY_FIRST = "only_first"  #: the second one did not run it
     ONLY_SECOND = "only_second"  #: the first one did not run it
     WITHHELD = "withheld"  #: a replay never runs it, so there is nothing to hold against it
-    NEITHER = "neither"  #: nobody ran it (yet)
+    WAITING = "waiting"  #: one of the two is still under way and did not come so far
+    NEITHER = "neither"  #: nobody ran it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +69,10 @@ class FactChange:
     ratio: float | None
     is_incidental: bool
 
+    @property
+    def is_same(self) -> bool:
+        return self.is_missing == (False, False) and bool(self.first == self.second)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArtifactPair:
@@ -88,8 +100,18 @@ class StepComparison:
     talks: list[TalkPair]
 
     @property
+    def charts(self) -> list[tuple[str, ArtifactPair, ArtifactPair | None]]:
+        """(Timeframe, figures, pictures) of every chart that this step drew."""
+        by_name = {artifact.name: artifact for artifact in self.artifacts}
+        return [
+            (stem.removeprefix("chart_"), figure, by_name.get(f"{stem}.png"))
+            for name, figure in by_name.items()
+            if (stem := name.removesuffix(".plotly.json")) != name
+        ]
+
+    @property
     def is_same(self) -> bool:
-        return self.state in (State.SAME, State.WITHHELD, State.NEITHER)
+        return self.state in (State.SAME, State.WITHHELD, State.WAITING, State.NEITHER)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +120,8 @@ class Comparison:
     second: Side
     asked: list[FactChange]
     """What the two were asked to do differently: settings and prompt versions."""
+    decided: list[FactChange]
+    """Signal, prices, quantity and end of both, also where they are the same."""
     steps: list[StepComparison]
 
     @property
@@ -132,6 +156,7 @@ def compare(first: Side, second: Side) -> Comparison:
         first=first,
         second=second,
         asked=[_fact(each) for each in differences(_asked(first), _asked(second))],
+        decided=_decided(first, second),
         steps=[
             _step(number, name, first, second) for number, name in enumerate(STEP_NAMES, start=1)
         ],
@@ -145,20 +170,38 @@ def _asked(side: Side) -> dict[str, Any]:
     return {**side.definition, "strategy": strategy, "symbol": symbol, "prompts": {**side.prompts}}
 
 
+def _decided(first: Side, second: Side) -> list[FactChange]:
+    one, other = (decided(side.execution, side.last) for side in (first, second))
+    return [
+        _fact(Difference(path=(name,), before=one[name], after=other[name]))
+        for name in one
+        if one[name] is not None or other[name] is not None
+    ]
+
+
 def _step(number: int, name: str, first: Side, second: Side) -> StepComparison:
     one, other = first.last.get(name), second.last.get(name)
+    is_waiting = any(
+        side.execution.outcome is None and name not in side.last for side in (first, second)
+    )
     found = list(differences(_facts(one), _facts(other))) if one and other else []
     changes = [_fact(each) for each in found]
     return StepComparison(
         step=name,
         number=number,
-        state=_state(one, other, changes),
+        state=State.WAITING if is_waiting else _state(one, other, changes),
         first=one,
         second=other,
-        facts=[each for each in changes if each.path.split(".")[0] not in _SHOWN_APART],
-        artifacts=_artifacts(one, other),
-        talks=pairs(first.talks.get(name, ()), second.talks.get(name, ())),
+        facts=[each for each in changes if not _is_shown_apart(each)],
+        artifacts=[] if is_waiting else _artifacts(one, other),
+        talks=[] if is_waiting else pairs(first.talks.get(name, ()), second.talks.get(name, ())),
     )
+
+
+def _is_shown_apart(fact: FactChange) -> bool:
+    """Talks and artifacts are told in full beside the facts."""
+    first, *_, last = fact.path.split(".") if "." in fact.path else (fact.path, fact.path)
+    return first in _SHOWN_APART or last in _OF_ARTIFACTS
 
 
 def _state(

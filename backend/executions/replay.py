@@ -140,8 +140,23 @@ def _first_step(source: Source, changes: Changes, wanted: str | None) -> str:
             " or leave the step out.",
             field="from_step",
         )
+    if wanted is None:
+        _require_effect(source, changes, first_step)
     _require_inputs(source, first_step)
     return first_step
+
+
+def _require_effect(source: Source, changes: Changes, first_step: str) -> None:
+    """Raises `InvalidInput` for changes that only steps see which the source never came to."""
+    for step in live_plan().steps[: place_of(first_step)]:
+        record = source.records.get(step.name)
+        if record is not None and record.outcome is not None:
+            path = changes.asked[0].path
+            raise InvalidInput(
+                f"{path}: step {step.name} ended {source.name} ({record.reason_code}), before step"
+                f" {first_step}, which is the first to see that change. Change what ended it too.",
+                field=path,
+            )
 
 
 def _require_inputs(source: Source, first_step: str) -> None:

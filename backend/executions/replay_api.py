@@ -112,6 +112,7 @@ class ComparisonOut(Out):
     is_finished: bool
     parts_at: str | None = Field(description="The first step where they part; null: nowhere.")
     asked: list[FactOut] = Field(description="What they were to do differently.")
+    decided: list[FactOut] = Field(description="Signal, prices, quantity and end of both.")
     steps: list[StepComparisonOut]
 
 
@@ -123,6 +124,7 @@ def comparison_out(found: Comparison) -> ComparisonOut:
         is_finished=found.is_finished,
         parts_at=found.parts_at,
         asked=[FactOut.model_validate(each) for each in found.asked],
+        decided=[FactOut.model_validate(each) for each in found.decided],
         steps=[StepComparisonOut.model_validate(each) for each in found.steps],
     )
 

@@ -18,15 +18,10 @@ from backend.strategies import prompts
 from backend.workflow.outcome import Outcome
 from backend.workflow.plan import STEP_NAMES, Plan, live_plan
 from backend.workflow.steps.base import Step, StepData, Tools, Touches
-from tests.executions.conftest import (
-    Watched,
-    WorkerKilled,
-    fitting_opinion,
-    kill,
-    let_lease_run_out,
-)
+from tests.executions.conftest import Watched, WorkerKilled, kill, let_lease_run_out
 from tests.executions.test_replay_facts import facts, run, start, watching
 from tests.support.live_engine import FRIDAY, Engine, definition, read
+from tests.support.model_engine import fitting_opinion
 from tests.support.openai_server import OpenAIServer, opinion, says
 
 TWO_CHARTS = definition(

@@ -9,9 +9,9 @@ from backend.core.database import transaction
 from backend.core.settings import settings
 from backend.executions.models import AiDay, AiReservation, AnswerRow, RecordStatus
 from backend.workflow.outcome import Outcome
-from tests.executions.conftest import fitting_opinion
 from tests.support import openai_server
 from tests.support.live_engine import FRIDAY, Engine, definition
+from tests.support.model_engine import fitting_opinion
 from tests.support.openai_server import OpenAIServer, Part, opinion, says
 
 BY_VIEW = definition(signal={"source": "view", "min_confidence": 0.4})

@@ -11,9 +11,10 @@ from backend.executions.changes import FIXED, SEEN_FIRST_BY, Change, place_of
 from backend.executions.models import Execution, LineageRecord
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import PromptVersion
+from backend.workflow.outcome import Outcome
 from backend.workflow.plan import live_plan
 from tests.executions.test_forks import with_text
-from tests.executions.test_replay_facts import start, watching
+from tests.executions.test_replay_facts import run, start, watching
 from tests.support.live_engine import Engine, definition
 
 REFUSED: list[tuple[dict[str, Any], str | None, str, str]] = [
@@ -110,6 +111,17 @@ def test_a_replay_behind_the_step_that_ended_its_source_is_refused(engine: Engin
     source, _ = engine.run(definition(signal__long_when="close < 0"))
     with pytest.raises(AppError, match=r"step generate_signal ended execution 1 \(rules_silent\)"):
         start(engine, source.id, "size_and_check_risk")
+
+
+def test_a_change_that_comes_behind_the_end_is_refused_with_what_else_to_change(
+    engine: Engine,
+) -> None:
+    source, _ = engine.run(definition(signal__long_when="close < 0"))
+    with pytest.raises(AppError, match="Change what ended it too") as refused:
+        start(engine, source.id, settings={"risk.max_quantity": 1})
+    assert refused.value.field == "risk.max_quantity"
+    both = {"risk.max_quantity": 1, "signal.long_when": "close > 0"}
+    assert run(engine, source.id, settings=both)[0].outcome is Outcome.OBSERVED
 
 
 def test_an_execution_under_way_is_refused_and_an_unknown_one_not_found(engine: Engine) -> None:
