@@ -35,6 +35,8 @@ from backend.market import api as market_api
 from backend.market import pages as market_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
+from backend.prompts import editing_pages as prompt_editing_pages
+from backend.prompts import pages as prompt_pages
 from backend.strategies import api as strategies_api
 from backend.strategies import editor_pages, preview_pages, prompts, version_api, version_pages
 from backend.system import api as system_api
@@ -114,6 +116,8 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         flower_pages,
         decisions_pages,
         market_pages,
+        prompt_pages,
+        prompt_editing_pages,
     ):
         app.include_router(pages_of.router, dependencies=SIGNED_IN)
     app.add_api_route("/health/live", live, include_in_schema=False)

@@ -10,6 +10,7 @@ from tests.support.site import Site
 PATHS = (
     *("/patterns", "/", "/executions", "/decisions", "/market", "/market/AAPL"),
     *("/system", "/system/settings", "/system/audit"),
+    *("/prompts", "/prompts/chart", "/prompts/chart/edit"),
 )
 
 

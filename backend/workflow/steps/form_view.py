@@ -56,9 +56,10 @@ def form_view(input: Input, tools: Tools) -> Output:
     return Output(view=view.around(answer.opinion, input.opinions), view_conversation=conversation)
 
 
-def _request(input: Input, tools: Tools) -> Request:
+def facts_of(input: Input, tools: Tools) -> ViewFacts:
+    """What the question about several opinions rests on."""
     charts = [ChartFacts.model_validate(tools.load_json(ref)) for ref in input.chart_facts.values()]
-    facts = ViewFacts(
+    return ViewFacts(
         symbol=input.contract.symbol,
         company=input.contract.name,
         exchange=input.contract.exchange,
@@ -70,6 +71,10 @@ def _request(input: Input, tools: Tools) -> Request:
         opinions=input.opinions,
         charts=charts,
     )
+
+
+def _request(input: Input, tools: Tools) -> Request:
+    facts = facts_of(input, tools)
     return Request(
         kind="view",
         system=render(
