@@ -1,7 +1,7 @@
 """The filters of the executions list as they stand in its address."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -31,6 +31,8 @@ class ListQuery(BaseModel):
     """A day, or a moment with its zone."""
     until: AwareDatetime | date | None = None
     """The whole day, or up to a moment."""
+    replays: Literal["shown"] | None = None
+    """Left out unless they are asked for: nothing of them met the market."""
     before: Id = None
     after: Id = None
 
@@ -57,6 +59,7 @@ class ListQuery(BaseModel):
             since=_start_of(self.since),
             until=_start_of(self.until, days_later=1),
             words=self.q,
+            with_replays=self.replays is not None,
             before=self.before,
             after=self.after,
         )

@@ -131,6 +131,7 @@ def _under_way(session: Session, pairs: list[tuple[int, str]]) -> dict[tuple[int
         select(Execution.strategy_id, Execution.symbol, Execution.id).where(
             tuple_(Execution.strategy_id, Execution.symbol).in_(pairs),
             Execution.status != Status.FINISHED,
+            Execution.replay_of.is_(None),
         )
     )
     return {(strategy_id, symbol): execution_id for strategy_id, symbol, execution_id in rows}

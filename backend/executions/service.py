@@ -24,7 +24,7 @@ class Filters:
     """
     Each one narrows. `before` is the id that the page before ended with, `after` the one that it
     began with. `words` are looked for in reasons, symbols and strategies' names, or are an id.
-    Replays are found only where their trigger is asked for.
+    Replays are found only where they, or their trigger, are asked for.
     """
 
     strategy_id: int | None = None
@@ -36,6 +36,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     words: str | None = None
+    with_replays: bool = False
     before: int | None = None
     after: int | None = None
 
@@ -73,7 +74,7 @@ def narrowed(query: Select[*Columns], session: Session, filters: Filters) -> Sel
         wanted = getattr(filters, name)
         if wanted is not None:
             query = query.where(getattr(Execution, name) == wanted)
-    if filters.trigger is not Trigger.REPLAY:
+    if filters.trigger is not Trigger.REPLAY and not filters.with_replays:
         query = query.where(Execution.replay_of.is_(None))
     if filters.since is not None:
         query = query.where(Execution.created_at >= filters.since)

@@ -1,4 +1,7 @@
-"""What ran in the last day: per hour by outcome, one by one, what went wrong, what was decided."""
+"""
+What ran in the last day, replays apart: per hour by outcome, one by one, what went wrong, what was
+decided.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -106,7 +109,7 @@ def day(session: Session, now: datetime) -> Day:
 
 _BY_HOUR = text("""
 SELECT date_trunc('hour', created_at, 'UTC'), coalesce(outcome, status), count(*)
-FROM executions WHERE created_at >= :since GROUP BY 1, 2
+FROM executions WHERE created_at >= :since AND replay_of IS NULL GROUP BY 1, 2
 """)
 
 
@@ -119,7 +122,7 @@ def _ticks(session: Session, since: datetime) -> list[dict[str, str]]:
     rows = session.execute(
         select(Execution.id, Execution.symbol, Execution.status, Execution.outcome, Strategy.name)
         .join(Strategy, Strategy.id == Execution.strategy_id)
-        .where(Execution.created_at >= since)
+        .where(Execution.created_at >= since, Execution.replay_of.is_(None))
         .order_by(Execution.id.desc())
         .limit(TICKS)
     ).all()
@@ -137,9 +140,11 @@ def troubles(session: Session, now: datetime) -> list[Trouble]:
     """What is parked, and what failed in the last day, by reason; the newest first."""
     parked = select(
         Execution.reason_code, func.count().label("count"), func.max(Execution.id).label("newest")
-    ).where(Execution.status == Status.PARKED)
+    ).where(Execution.status == Status.PARKED, Execution.replay_of.is_(None))
     failed = select(Execution.reason_code, func.count(), func.max(Execution.id)).where(
-        Execution.outcome == Outcome.FAILED, Execution.created_at >= now - DAY
+        Execution.outcome == Outcome.FAILED,
+        Execution.created_at >= now - DAY,
+        Execution.replay_of.is_(None),
     )
     found = (
         parked.group_by(Execution.reason_code)
@@ -171,7 +176,11 @@ def decisions(session: Session) -> list[Decision]:
         select(Execution, Strategy.name)
         .join(newest, newest.c.id == Execution.id)
         .join(Strategy, Strategy.id == Execution.strategy_id)
-        .where(Execution.signal_action.is_not(None), Execution.outcome.is_not(None))
+        .where(
+            Execution.signal_action.is_not(None),
+            Execution.outcome.is_not(None),
+            Execution.replay_of.is_(None),
+        )
         .order_by(Execution.id.desc())
         .limit(DECISIONS)
     ).all()

@@ -29,6 +29,7 @@ def show_system(request: Request) -> Response:
         "health": board.known,
         "version": VERSION,
         "gateway_url": settings().ibkr_gateway_url,
+        "has_flower": bool(settings().flower_url),
     }
     return templates.TemplateResponse(request, "system/system.html", context)
 

@@ -1,4 +1,4 @@
-"""The list over a hundred thousand executions: the pages are right, and no query reads them all."""
+"""List and overview of a hundred thousand executions: right, and no query reads them all."""
 
 import re
 from typing import Any
@@ -47,6 +47,8 @@ def test_a_hundred_thousand(http: TestClient, engine: Engine) -> None:
         for query in ("", "outcome=failed", "symbol=AAPL", "before=50000", "after=50000", "q=bars"):
             html = text_of(http.get(f"/executions?{query}"))
             assert len(re.findall("data-row=", html)) == service.PAGE
+        overview = text_of(http.get("/"))
+        assert 'id="troubles"' in overview
     assert watch.plans
     read_whole = [plan for plan in watch.plans if "Seq Scan on executions" in plan]
     assert read_whole == []

@@ -137,6 +137,34 @@ def test_filters_narrow(http: TestClient, engine: Engine, query: str, which: lis
     assert listed(page(http, f"/executions?{query}")) == [made[place] for place in which]
 
 
+def test_replays_are_listed_where_they_are_asked_for(http: TestClient, engine: Engine) -> None:
+    source = add(engine.save(), "AAPL")
+    with transaction() as session:
+        replay = session.get_one(Execution, source)
+        values = {name: getattr(replay, name) for name in ("strategy_id", "strategy_version_id")}
+        copied = Execution(
+            **values,
+            **{name: getattr(replay, name) for name in ("symbol", "due_at", "created_at")},
+            prompt_versions={},
+            chain_head="0",
+            requested_by="person:ada",
+            trigger=Trigger.REPLAY,
+            replay_of=source,
+            status="finished",
+            outcome="held",
+        )
+        session.add(copied)
+        session.flush()
+        copy = copied.id
+    assert listed(page(http)) == [source]
+    assert tabs(page(http))["All"] == "1"
+    html = page(http, "/executions?replays=shown")
+    assert listed(html) == [copy, source]
+    assert tabs(html)["All"] == "2"
+    assert f"replay of #{source}" in html
+    assert listed(page(http, "/executions?trigger=replay")) == [copy]
+
+
 def test_no_match_says_so_and_leads_back(http: TestClient, engine: Engine) -> None:
     two_kinds(engine)
     html = page(http, "/executions?q=zebra&outcome=held")
