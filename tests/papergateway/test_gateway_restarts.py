@@ -184,3 +184,8 @@ def test_the_account_is_simulated_wherever_it_is_read(tmp_path: Path) -> None:
         answer = trader.http.get("/portfolio/accounts")
         assert answer.headers["x-glassbox-simulated"] == "true"
         assert answer.json()[0]["id"] == ACCOUNT
+
+
+def test_a_folder_that_is_not_there_yet_is_made(tmp_path: Path) -> None:
+    Store(tmp_path / "new" / "home" / "account.sqlite").close()
+    assert (tmp_path / "new" / "home" / "account.sqlite").exists()

@@ -43,6 +43,8 @@ class Store:
         """Without a path the account lives in memory, as for tests."""
         self._path = path
         self._kept_fills = 0
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(
             path or ":memory:", isolation_level=None, check_same_thread=False, timeout=WAIT_SECONDS
         )
