@@ -174,7 +174,9 @@ def figures(session: Session, now: datetime, ids: list[int]) -> dict[int, Figure
 def under_way(session: Session, strategy_id: int) -> dict[str, int]:
     """Symbol -> execution, of those that are not finished."""
     query = select(Execution.symbol, Execution.id).where(
-        Execution.strategy_id == strategy_id, Execution.status != Status.FINISHED
+        Execution.strategy_id == strategy_id,
+        Execution.status != Status.FINISHED,
+        Execution.replay_of.is_(None),
     )
     return {symbol: execution_id for symbol, execution_id in session.execute(query)}
 
@@ -185,7 +187,8 @@ SELECT strategy.id AS strategy_id, run.*
 FROM unnest(CAST(:ids AS int[])) AS strategy(id)
 CROSS JOIN LATERAL (
   SELECT id, symbol, status, outcome, reason, signal_action, due_at, current_step, is_simulated
-  FROM executions WHERE strategy_id = strategy.id ORDER BY id DESC LIMIT :last
+  FROM executions WHERE strategy_id = strategy.id AND replay_of IS NULL
+  ORDER BY id DESC LIMIT :last
 ) AS run
 """)
 # Ids are given out in the order of creation, give or take those that were made at one moment: the
@@ -196,7 +199,7 @@ WITH first AS (
 )
 SELECT strategy_id, sum(cost_usd) FROM executions
 WHERE strategy_id = ANY(CAST(:ids AS int[])) AND id >= (SELECT id FROM first)
-  AND created_at >= :since
+  AND created_at >= :since AND replay_of IS NULL
 GROUP BY strategy_id
 """)
 

@@ -9,11 +9,12 @@ from backend.core.database import transaction
 from backend.core.errors import TemporaryError
 from backend.decisions.gathering import gather
 from backend.decisions.models import Decision, Question
-from backend.executions import dispatch, lineage, listing, reaper, service
+from backend.executions import dispatch, lineage, listing, of_strategies, reaper, service
 from backend.executions.executor import StrategyExecutor
 from backend.executions.metrics import Metrics
 from backend.executions.models import Execution, RecordStatus, Status, Trigger
 from backend.executions.verify import verify
+from backend.overview import runs
 from backend.workflow.outcome import Outcome
 from tests.executions.conftest import Watched
 from tests.executions.test_replay_facts import run, start, watching
@@ -88,6 +89,10 @@ def test_lists_and_statistics_leave_replays_out_unless_they_are_asked_for(engine
         asked = set(session.scalars(select(Question.execution_id)))
         counts = listing.count(session, service.Filters())
         counted = listing.count(session, service.Filters(trigger=Trigger.REPLAY))
+        told = runs.day(session, engine.clock.now()), runs.decisions(session)
+        shown = of_strategies.figures(session, engine.clock.now(), [source.strategy_id])
+    assert (len(told[0].ticks), len(told[1])) == (1, 1)
+    assert [each.id for each in shown[source.strategy_id].runs] == [source.id]
     assert (decided, asked) == ([source.id], {source.id})
     assert (counts.all, counted.all) == ("1", "1")
     assert (listed, [each.id for each, _ in replays]) == ([source.id], [replayed.id])
