@@ -1,5 +1,6 @@
 """The parts of `glassbox up`: what each one is started with, and what it waits for."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -125,6 +126,8 @@ class _Layout:
             is_healthy=lambda: health.http_answers(f"http://{asked}:{port}/health/live"),
             # Not the tables: its imports take as long as the migration, beside it.
             needs=("postgres",),
+            # Or else any program of this machine could say that it asks from elsewhere.
+            environment={"FORWARDED_ALLOW_IPS": os.environ.get("FORWARDED_ALLOW_IPS", "")},
             port=port,
         )
 

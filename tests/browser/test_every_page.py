@@ -1,9 +1,9 @@
 """Every page, empty and with content, wide and on a phone: whole, accessible, and quiet."""
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from tests.support.accessible import fits, serious
 from tests.support.live_engine import example
 from tests.support.site import Site
 
@@ -11,26 +11,8 @@ PATHS = (
     *("/patterns", "/", "/executions", "/decisions", "/market", "/market/AAPL"),
     *("/system", "/system/settings", "/system/audit"),
     *("/prompts", "/prompts/chart", "/prompts/chart/edit"),
+    "/account",
 )
-
-
-def serious(page: Page) -> list[str]:
-    """What axe-core finds that keeps somebody from using the page."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['help']} ({each['nodes'][0]['html'][:160]})"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
-
-
-def fits(page: Page) -> bool:
-    """Whether nothing is wider than the window."""
-    return bool(
-        page.evaluate(
-            "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-        )
-    )
 
 
 @pytest.mark.parametrize("path", PATHS)

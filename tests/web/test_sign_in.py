@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -412,3 +413,39 @@ def test_after_the_sign_in_nobody_is_led_to_another_site(
 def test_whoever_is_signed_in_needs_no_sign_in(http: TestClient) -> None:
     response = http.get("/sign-in?next=/executions")
     assert (response.status_code, response.headers["location"]) == (303, "/executions")
+
+
+# --- many at once --------------------------------------------------------------------------------
+
+
+def test_of_many_who_open_a_link_at_once_one_gets_in(db: str) -> None:
+    clock = ManualClock(FRIDAY)
+    with transaction() as session:
+        token = links.make(session, clock, people.add(session, clock, "ann"))
+
+    def use(_: int) -> bool:
+        with transaction() as session:
+            return links.use(session, clock, token) is not None
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(use, range(16))) == [False] * 15 + [True]
+
+
+def test_of_many_requests_that_find_a_token_old_one_brings_the_new_one(db: str) -> None:
+    clock = ManualClock(FRIDAY)
+    with transaction() as session:
+        person = people.add(session, clock, "ann")
+        _, token = sessions.begin(session, clock, person, address="", agent="")
+    clock.advance(hours=2)
+
+    def ask(_: int) -> str | None:
+        with transaction() as session:
+            found = sessions.find(session, clock, token)
+            assert found is not None
+            return found.fresh_token
+
+    with ThreadPoolExecutor(8) as pool:
+        fresh = [each for each in pool.map(ask, range(16)) if each is not None]
+    assert len(fresh) == 1
+    with transaction() as session:
+        assert sessions.find(session, clock, fresh[0]) is not None
