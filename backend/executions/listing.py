@@ -121,6 +121,10 @@ def scatter(session: Session, filters: Filters) -> Scatter | None:
     )
 
 
+_MARKS = (0.001, 0.01, 0.1, 1, 10, 60, 600, 3600)
+"""Seconds that get a line of their own."""
+
+
 def _plot(rows: list[tuple[int, str, str, datetime, float]]) -> Scatter:
     """Time along, seconds up, by their logarithm: milliseconds and minutes both show."""
     moments = [moment.timestamp() for *_, moment, _ in rows]
@@ -137,16 +141,13 @@ def _plot(rows: list[tuple[int, str, str, datetime, float]]) -> Scatter:
         )
         for execution_id, symbol, outcome, moment, seconds in rows
     ]
-    marks = [0.001, 0.01, 0.1, 1, 10, 60, 600, 3600]
+    ends = (min(row[3] for row in rows), max(row[3] for row in rows))
     return Scatter(
         points=points,
-        x_labels=[
-            (0.0, f"{min(row[3] for row in rows):%d %b %H:%M}"),
-            (0.9, f"{max(row[3] for row in rows):%d %b %H:%M}"),
-        ],
+        x_labels=[(0.0, f"{ends[0]:%d %b %H:%M}"), (0.9, f"{ends[1]:%d %b %H:%M}")],
         y_labels=[
             ((log10(mark) - low) / (high - low), _spoken(mark))
-            for mark in marks
+            for mark in _MARKS
             if low <= log10(mark) <= high
         ],
     )

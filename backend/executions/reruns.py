@@ -44,17 +44,7 @@ class Plan:
 def plan(session: Session, execution_ids: Collection[int]) -> Plan:
     """One start per strategy and symbol. Raises `InvalidInput` for none chosen or too many."""
     _check(execution_ids)
-    chosen = session.execute(
-        select(Execution.id, Execution.symbol, Strategy, StrategyVersion.definition["symbols"])
-        .join(Strategy, Strategy.id == Execution.strategy_id)
-        .join(
-            StrategyVersion,
-            (StrategyVersion.strategy_id == Strategy.id)
-            & (StrategyVersion.number == Strategy.version_number),
-        )
-        .where(Execution.id.in_(execution_ids))
-        .order_by(Strategy.name, Execution.symbol, Execution.id.desc())
-    ).all()
+    chosen = _chosen(session, execution_ids)
     under_way = _under_way(session, [(strategy.id, symbol) for _, symbol, strategy, _ in chosen])
     made = Plan(starts=[], left_out=[])
     seen: set[tuple[int, str]] = set()
@@ -67,8 +57,9 @@ def plan(session: Session, execution_ids: Collection[int]) -> Plan:
         if running := under_way.get(pair):
             why, execution_id = f"Execution {running} is still under way.", running
         if why:
-            left = {"why": why, "execution_id": execution_id}
-            made.left_out.append(LeftOut(strategy=strategy.name, symbol=symbol, **left))
+            made.left_out.append(
+                LeftOut(strategy=strategy.name, symbol=symbol, why=why, execution_id=execution_id)
+            )
         else:
             made.starts.append(_start(strategy, symbol))
     return made
@@ -99,6 +90,24 @@ def start(session: Session, clock: Clock, agreed: Plan, *, actor: str) -> tuple[
                 )
             )
     return ids, Plan(starts=[], left_out=left_out)
+
+
+def _chosen(
+    session: Session, execution_ids: Collection[int]
+) -> list[tuple[int, str, Strategy, list[str]]]:
+    """Id and symbol of each, its strategy, and the symbols that this one trades by now."""
+    rows = session.execute(
+        select(Execution.id, Execution.symbol, Strategy, StrategyVersion.definition["symbols"])
+        .join(Strategy, Strategy.id == Execution.strategy_id)
+        .join(
+            StrategyVersion,
+            (StrategyVersion.strategy_id == Strategy.id)
+            & (StrategyVersion.number == Strategy.version_number),
+        )
+        .where(Execution.id.in_(execution_ids))
+        .order_by(Strategy.name, Execution.symbol, Execution.id.desc())
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]
 
 
 def _check(execution_ids: Collection[int]) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from backend.core.database import SessionDep
 from backend.executions.health import Board
 from backend.overview import checklist, due, gateway, money, runs
+from backend.portfolio import halts
+from backend.trading.oversight import Halt
 from backend.web.rendering import templates
 from backend.web.state import ClockDep
 
@@ -29,6 +31,7 @@ def show_overview(
     board: Board = request.app.state.health
     context = {
         "now": now,
+        "halts": _halts(session),
         "checklist": _checklist(request, session, is_wanted=is_wanted),
         "line": gateway.line(session, now),
         "day": runs.day(session, now),
@@ -56,6 +59,13 @@ def dismiss_checklist() -> Response:
         CHECKLIST_COOKIE, "dismissed", max_age=YEAR_SECONDS, httponly=True, samesite="lax"
     )
     return response
+
+
+def _halts(session: Session) -> list[Halt]:
+    """Every kill switch that is pulled, in the database or by the file."""
+    by_file = halts.by_file(halts.file())
+    pulled = [halts.as_value(row) for row in halts.in_force(session)]
+    return [by_file, *pulled] if by_file else pulled
 
 
 def _checklist(request: Request, session: Session, *, is_wanted: bool) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import CompoundSelect, func, select, text
 from sqlalchemy.orm import Session
 
 from backend.executions.models import Execution, LineageRecord, Status
@@ -138,19 +138,7 @@ def _ticks(session: Session, since: datetime) -> list[dict[str, str]]:
 
 def troubles(session: Session, now: datetime) -> list[Trouble]:
     """What is parked, and what failed in the last day, by reason; the newest first."""
-    parked = select(
-        Execution.reason_code, func.count().label("count"), func.max(Execution.id).label("newest")
-    ).where(Execution.status == Status.PARKED, Execution.replay_of.is_(None))
-    failed = select(Execution.reason_code, func.count(), func.max(Execution.id)).where(
-        Execution.outcome == Outcome.FAILED,
-        Execution.created_at >= now - DAY,
-        Execution.replay_of.is_(None),
-    )
-    found = (
-        parked.group_by(Execution.reason_code)
-        .union_all(failed.group_by(Execution.reason_code))
-        .subquery()
-    )
+    found = _by_reason(now).subquery()
     rows = session.execute(
         select(Execution, Strategy.name, found.c.count)
         .join(found, found.c.newest == Execution.id)
@@ -167,6 +155,19 @@ def troubles(session: Session, now: datetime) -> list[Trouble]:
         )
         for execution, name, count in rows
     ]
+
+
+def _by_reason(now: datetime) -> CompoundSelect[*tuple[Any, ...]]:
+    """How many are parked, and failed lately, for each reason; and the newest of them."""
+    parked = select(
+        Execution.reason_code, func.count().label("count"), func.max(Execution.id).label("newest")
+    ).where(Execution.status == Status.PARKED, Execution.replay_of.is_(None))
+    failed = select(Execution.reason_code, func.count(), func.max(Execution.id)).where(
+        Execution.outcome == Outcome.FAILED,
+        Execution.created_at >= now - DAY,
+        Execution.replay_of.is_(None),
+    )
+    return parked.group_by(Execution.reason_code).union_all(failed.group_by(Execution.reason_code))
 
 
 def decisions(session: Session) -> list[Decision]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from backend.core.outbox import outbox
 from backend.executions import gateway_states
 from backend.executions.models import AiDay, AiReservation
 from backend.overview import due, gateway, runs
+from backend.portfolio import halts
 from tests.support.live_engine import FRIDAY, Engine, definition
 from tests.support.web_client import Api, text_of
 
@@ -152,6 +154,24 @@ def test_names_of_others_are_shown_as_text(http: TestClient, engine: Engine) -> 
     html = page(http)
     assert HOSTILE not in html
     assert "&lt;script&gt;" in html
+
+
+def test_a_pulled_kill_switch_stands_on_top(http: TestClient, engine: Engine) -> None:
+    assert "Halted." not in page(http)
+    with transaction() as session:
+        halts.pull(session, engine.clock, scope="all", reason=f"rest {HOSTILE}", actor="person:ada")
+    html = page(http)
+    assert "All trading is halted since 2026-11-20 20:30 UTC by person:ada" in html
+    assert "./glassbox release" in html
+    assert HOSTILE not in html
+
+
+def test_the_file_that_halts_stands_on_top(http: TestClient, home: Path) -> None:
+    halts.write_file(halts.file(), "fire drill")
+    try:
+        assert "fire drill" in page(http)
+    finally:
+        halts.file().unlink()
 
 
 # --- the gateway ---------------------------------------------------------------------------------
