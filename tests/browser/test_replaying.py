@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from backend.core.database import transaction
 from backend.strategies import prompts
-from tests.browser.test_every_page import fits, serious
+from tests.support.accessible import fits, serious
 from tests.support.live_engine import Engine, example
 from tests.support.model_engine import fitting_opinion
 from tests.support.openai_server import Answer, OpenAIServer, opinion, says
