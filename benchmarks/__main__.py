@@ -15,6 +15,7 @@ NAMES = (
     "claiming",
     "queueing",
     "executions",
+    "replay",
     "indicators",
     "risk",
     "charts",

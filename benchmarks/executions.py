@@ -57,8 +57,8 @@ def run() -> list[dict[str, Any]]:
 
 def _measure(tools: Tools, home: Path, rounds: int) -> dict[str, Any]:
     count = rounds + WARM_UP + 1
-    ids = stack.waiting(tools.clock, _document(), count)
-    calls = (_recorded(tools, home, ids), _in_memory(tools, next(ids)))
+    ids = stack.waiting(tools.clock, document(), count)
+    calls = (recorded(tools, home, ids), _in_memory(tools, next(ids)))
     interleaved(WARM_UP, *calls)
     ours, steps = interleaved(rounds, *calls)
     return {
@@ -70,14 +70,14 @@ def _measure(tools: Tools, home: Path, rounds: int) -> dict[str, Any]:
     }
 
 
-def _document() -> dict[str, Any]:
+def document() -> dict[str, Any]:
     """The example, which follows the view where its rules are silent: no step is spared."""
     example = stack.example()
     signal = example["signal"] | {"source": "either", "allow_short": True}
     return example | {"signal": signal}
 
 
-def _recorded(tools: Tools, home: Path, ids: Iterator[int]) -> Callable[[], None]:
+def recorded(tools: Tools, home: Path, ids: Iterator[int]) -> Callable[[], None]:
     """Each into an empty folder: every artifact is written and synced, as on a new day."""
 
     def execute() -> None:

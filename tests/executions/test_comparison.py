@@ -140,7 +140,7 @@ def test_a_step_that_one_of_them_did_not_run_says_which_one() -> None:
 
 
 def test_another_reason_to_end_is_a_difference_without_any_fact() -> None:
-    ends = {"status": RecordStatus.FAILED, "outcome": Outcome.FAILED}
+    ends: dict[str, Any] = {"status": RecordStatus.FAILED, "outcome": Outcome.FAILED}
     one = side(record("fetch_bars", reason_code="no_data", **ends))
     other = side(record("fetch_bars", reason_code="no_permission", **ends))
     assert step(compare(one, other), "fetch_bars").state is State.CHANGED
