@@ -126,7 +126,7 @@ def _of_sizing(risk: Any, names: Collection[str]) -> Iterator[Problem]:
 
 def _told(detail: Any, known: Collection[str]) -> Problem:
     path = list(_path(detail["loc"]))
-    message = detail["msg"].removeprefix("Value error, ").rstrip(".")
+    message = _plainer(detail["msg"].removeprefix("Value error, ").rstrip("."))
     lead, separator, rest = message.partition(" ")
     named = ".".join([*path, lead.removesuffix(":")])
     if separator and named in known:
@@ -135,6 +135,25 @@ def _told(detail: Any, known: Collection[str]) -> Problem:
         message = f"There is no such field. Extra inputs are not permitted{_near(path, known)}"
     ending = "" if message.endswith("?") else "."
     return Problem(field=".".join(path), message=f"{message}{ending}")
+
+
+_WORDS = (
+    ("Input should be", "This should be"),
+    ("String should have", "Write"),
+    ("List should have", "Name"),
+    ("Field required", "This is required, and missing"),
+    (" after validation, not 0", ""),
+    (", unable to parse string as an integer", ", such as 30"),
+    (", unable to parse string as a number", ", such as 0.5"),
+    ("a valid decimal", "a decimal number such as 0.5"),
+)
+
+
+def _plainer(message: str) -> str:
+    """Pydantic speaks to programmers; the reader is a person who trades."""
+    for theirs, ours in _WORDS:
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _path(location: Sequence[int | str]) -> Iterator[str]:

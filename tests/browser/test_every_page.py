@@ -11,6 +11,7 @@ PATHS = (
     *("/patterns", "/", "/executions", "/decisions", "/market", "/market/AAPL"),
     *("/system", "/system/settings", "/system/audit"),
     *("/prompts", "/prompts/chart", "/prompts/chart/edit"),
+    *("/strategies", "/strategies/new", "/strategies/import"),
     "/account",
 )
 

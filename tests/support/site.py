@@ -32,8 +32,11 @@ QUIET = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 )
-# Chromium writes a line of its own for every answer of 400 and more; tests provoke those.
-ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+# Chromium writes a line of its own for every answer of 400 and more; tests provoke those, and
+# those of a gateway that is away.
+ANSWERED = re.compile(
+    r"Failed to load resource: the server responded with a status of (4\d\d|50[23])"
+)
 WIDE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 

@@ -42,7 +42,8 @@
     for (const section of sections) {
       const wrong = section.querySelectorAll("[data-error-for]:not([hidden])").length;
       const place = links.get(section.id).querySelector("[data-step-mark]");
-      place.textContent = wrong ? `${wrong} to mend` : "";
+      place.textContent = wrong || "";
+      place.title = wrong ? `${wrong} to mend` : "";
     }
   }
 
