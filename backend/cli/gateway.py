@@ -29,6 +29,9 @@ def gateway(
         typer.Option(help="CSV or Parquet file of one more symbol; GLASSBOX_HOME/prices too."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Which of the possible intraday paths.")] = 1,
+    new_account: Annotated[
+        bool, typer.Option("--new-account", help="Forget orders and positions kept so far.")
+    ] = False,
 ) -> None:
     """Serve a Client Portal Gateway that trades on paper, with real price history."""
     # Here and not above: the checks below must not wait for pandas.
@@ -54,6 +57,7 @@ def gateway(
         files=[*map(_from_caller, prices or ()), *_own_prices(home)],
         seed=seed,
         state_dir=home / "gateway",
+        new_account=new_account,
     )
 
 

@@ -93,6 +93,7 @@ def trade_by_hand(world: World, change: HandTrade) -> dict[str, Any]:
 def change_plan(world: World, change: PlanChange) -> dict[str, Any]:
     """From the next fill on."""
     world.desk.state.plan = change.commissions
+    world.keep()
     return _books(world)
 
 

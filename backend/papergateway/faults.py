@@ -36,6 +36,7 @@ class FaultKind(StrEnum):
 
     # Those below are matched against the path of what they change: orders, an order or a reply.
     UNKNOWN_QUESTION = "unknown_question", "one more question, of an id that nobody knows"
+    PROMPT = "prompt", "after its questions an order waits for iserver/notification"
     STALE_REPLY_LIVE = "stale_reply_live", "a reply is stale: 503, and the order goes live"
     STALE_REPLY_LOST = "stale_reply_lost", "a reply is stale: 503, and the order is gone"
     ORDER_REFUSED = "order_refused", "200 with an error: no funds, no permission"
@@ -90,12 +91,14 @@ PLACING_FAULTS = frozenset(
     }
 )
 ASKING_FAULTS = frozenset({FaultKind.UNKNOWN_QUESTION})
+PROMPTING_FAULTS = frozenset({FaultKind.PROMPT})
 REPLY_FAULTS = frozenset({FaultKind.STALE_REPLY_LIVE, FaultKind.STALE_REPLY_LOST})
 REQUEST_FAULTS = (
     frozenset(FaultKind)
     - FRAME_FAULTS
     - PLACING_FAULTS
     - ASKING_FAULTS
+    - PROMPTING_FAULTS
     - REPLY_FAULTS
     - {FaultKind.SLOW_FIELDS}
 )

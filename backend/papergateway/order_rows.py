@@ -151,27 +151,64 @@ def stamp(moment_ms: int) -> str:
 
 def status(desk: Desk, instrument: Instrument, order: Order) -> Row:
     """The answer of order/status, where sizes and prices are texts and sides letters."""
-    foreground, background = _COLOURS.get(order.status, _WORKING_COLOURS)
     words = description(order)
-    row = {
-        "sub_type": None,
-        "request_id": str(order.id % 1_000),
-        "server_id": "0",
-        "order_id": order.id,
-        "conidex": str(order.conid),
-        "conid": order.conid,
+    kind = _NAMES[order.kind]
+    found = {
+        "order_description": words,
+        "order_description_with_contract": words.replace(kind, f"{instrument.symbol} {kind}", 1),
+        "exit_strategy_chart_description": words,
+        "exit_strategy_display_price": _price(order),
+        "child_order_type": "3" if desk.children(order) else "0",
+        "limit_price": text(order.cap()),
+        "stop_price": text(order.trigger()) if order.kind.has_trigger else None,
+        "average_price": average(order),
+    }
+    told = {name: value for name, value in found.items() if value is not None}
+    return {**_ALWAYS, **_contract(instrument), **_standing(order), **told}
+
+
+_ALWAYS = {
+    "sub_type": None,
+    "server_id": "0",
+    "option_acct": "c",
+    "currency": CURRENCY,
+    "account": ACCOUNT,
+    "editable_fields": "\u001e",
+    "all_or_none": False,
+    "use_price_mgmt_algo": False,
+    "sec_type": "STK",
+    "available_chart_periods": "#R|1",
+    "clearing_id": "IB",
+    "clearing_name": "IB",
+    "alert_active": 1,
+    "order_clearing_account": ACCOUNT,
+    "exit_strategy_tool_availability": "1",
+    "allowed_duplicate_opposite": True,
+}
+
+
+def _contract(instrument: Instrument) -> Row:
+    return {
+        "conidex": str(instrument.conid),
+        "conid": instrument.conid,
         "symbol": instrument.symbol,
-        "side": order.side[0],
         "contract_description_1": instrument.symbol,
         "listing_exchange": f"{instrument.exchange}.NMS",
-        "option_acct": "c",
         "company_name": instrument.name,
+    }
+
+
+def _standing(order: Order) -> Row:
+    foreground, background = _COLOURS.get(order.status, _WORKING_COLOURS)
+    return {
+        "request_id": str(order.id % 1_000),
+        "order_id": order.id,
+        "side": order.side[0],
         "size": _size(0 if order.status.is_done else order.remaining),
         "total_size": _size(order.quantity),
-        "currency": CURRENCY,
-        "account": ACCOUNT,
-        "order_type": _NAMES[order.kind].upper().replace(" ", "_"),
         "cum_fill": _size(order.filled),
+        "size_and_fills": _size_and_fills(order),
+        "order_type": _NAMES[order.kind].upper().replace(" ", "_"),
         "order_status": order.status,
         "order_ccp_status": _FIX[order.status],
         "order_status_description": _described(order.status),
@@ -179,36 +216,11 @@ def status(desk: Desk, instrument: Instrument, order: Order) -> Row:
         "fg_color": foreground,
         "bg_color": background,
         "order_not_editable": not order.is_working,
-        "editable_fields": "\u001e",
         "cannot_cancel_order": not order.is_working,
         "outside_rth": order.outside_rth,
-        "all_or_none": False,
         "deactivate_order": order.status is Status.INACTIVE,
-        "use_price_mgmt_algo": False,
-        "sec_type": "STK",
-        "available_chart_periods": "#R|1",
-        "order_description": words,
-        "order_description_with_contract": words.replace(
-            _NAMES[order.kind], f"{instrument.symbol} {_NAMES[order.kind]}", 1
-        ),
-        "clearing_id": "IB",
-        "clearing_name": "IB",
-        "alert_active": 1,
-        "child_order_type": "3" if desk.children(order) else "0",
-        "order_clearing_account": ACCOUNT,
-        "size_and_fills": _size_and_fills(order),
-        "exit_strategy_display_price": _price(order),
-        "exit_strategy_chart_description": words,
-        "exit_strategy_tool_availability": "1",
-        "allowed_duplicate_opposite": True,
         "order_time": stamp(order.placed_ms),
     }
-    found = {
-        "limit_price": text(order.cap()),
-        "stop_price": text(order.trigger()) if order.kind.has_trigger else None,
-        "average_price": average(order),
-    }
-    return {**row, **{name: value for name, value in found.items() if value is not None}}
 
 
 def _size(shares: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from itertools import islice
 from typing import Any
 
-from backend.papergateway import order_rows, trade_rows
+from backend.papergateway import notifications, order_rows, trade_rows
 from backend.papergateway.accounts import pnl_rows
 from backend.papergateway.answers import is_true
 from backend.papergateway.days import days_began
@@ -21,6 +21,15 @@ async def feed(client: Client) -> None:
     await _feed_orders(client)
     await _feed_trades(client)
     await _feed_pnl(client)
+    await _feed_prompts(client)
+
+
+async def _feed_prompts(client: Client) -> None:
+    """Nobody has to subscribe to notifications."""
+    prompts, heard = client.world.conversations.prompts, client.subscriptions.prompts_heard
+    client.subscriptions.prompts_heard = len(prompts)
+    for prompt in prompts[heard:]:
+        await client.send({"topic": "ntf", "args": [notifications.pushed(prompt)]})
 
 
 async def _subscribe_orders(client: Client, command: Command) -> None:

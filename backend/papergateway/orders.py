@@ -7,7 +7,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from backend.papergateway import numbers, order_rows, order_topics, preview, trade_rows, twisting
+from backend.papergateway import (
+    notifications,
+    numbers,
+    order_rows,
+    order_topics,
+    preview,
+    trade_rows,
+    twisting,
+)
 from backend.papergateway.account import ACCOUNT
 from backend.papergateway.accounts import not_primed
 from backend.papergateway.answers import (
@@ -56,9 +64,13 @@ def _primed(answer: Endpoint) -> Endpoint:
 async def place(request: Request) -> Response:
     world, read = world_of(request), await _tickets(request)
 
-    def submit() -> list[dict[str, Any]]:
+    def take() -> list[dict[str, Any]]:
         twist = twisting.of_placing(world)
         return _placed(placing.place(world.desk, read, twist, USER))
+
+    def submit() -> object:
+        text = twisting.prompt(world)
+        return notifications.hold_back(world, text, take) if text else take()
 
     return _answered(world.conversations.begin(_questions(world, read), submit))
 
@@ -280,6 +292,7 @@ routes = [
     Route(_ORDER, _primed(modify), methods=["POST"]),
     Route(_ORDER, _primed(cancel), methods=["DELETE"]),
     Route("/iserver/reply/{identity}", _primed(reply), methods=["POST"]),
+    Route("/iserver/notification", _primed(notifications.answer), methods=["POST"]),
     Route("/iserver/questions/suppress", suppress, methods=["POST"]),
     Route("/iserver/questions/suppress/reset", reset_suppressed, methods=["POST"]),
 ]

@@ -42,7 +42,7 @@ from backend.papergateway.prices import Market
 from backend.papergateway.trading.store import Store
 from backend.papergateway.world import World
 
-ACCOUNT_FILE = "account.sqlite"
+ACCOUNT_FILE, OWN_TIME_ACCOUNT_FILE = "account.sqlite", "account-own-time.sqlite"
 API_ROUTES = [
     *session.routes,
     *accounts.routes,
@@ -118,21 +118,31 @@ def serve(
     files: Sequence[Path] = (),
     seed: int = 1,
     state_dir: Path,
+    new_account: bool = False,
 ) -> None:
     """
     Run until SIGTERM or SIGINT, then return; certificate, key and account live in `state_dir`.
 
-    Raises `Conflict` when the port is taken or another gateway keeps the account, and
-    `InvalidInput` for a price file that is no good.
+    The real time has one account and a time of its own (`speed`, `now`) another, which goes on at
+    the time it had come to; `new_account` forgets what was kept. Raises `Conflict` when the
+    port is taken or another gateway keeps the account, and `InvalidInput` for a price file that
+    is no good.
     """
+    account = state_dir / (ACCOUNT_FILE if speed == 1 and now is None else OWN_TIME_ACCOUNT_FILE)
     with listen(host, port) as listener:
-        world = create_world(
-            speed=speed, now=now, files=files, seed=seed, account=state_dir / ACCOUNT_FILE
-        )
+        if new_account:
+            _forget(account)
+        world = create_world(speed=speed, now=now, files=files, seed=seed, account=account)
         certificate = certificates.ensure(state_dir) if https else None
         settings = configuration(world, certificate=certificate)
         asyncio.run(Server(settings).serve(sockets=[listener]))
         world.store.close()
+
+
+def _forget(account: Path) -> None:
+    store = Store(account)
+    store.clear()
+    store.close()
 
 
 def listen(host: str, port: int) -> socket.socket:

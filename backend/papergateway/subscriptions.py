@@ -73,6 +73,7 @@ class Subscriptions:
     orders: OrderFeed | None = None
     trades: TradeFeed | None = None
     pnl: PnlFeed | None = None
+    prompts_heard: int = 0
     next_server_id: int = FIRST_SERVER_ID
 
 

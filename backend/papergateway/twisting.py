@@ -6,6 +6,7 @@ from backend.papergateway.account import ACCOUNT
 from backend.papergateway.faults import (
     ASKING_FAULTS,
     PLACING_FAULTS,
+    PROMPTING_FAULTS,
     REPLY_FAULTS,
     Fault,
     FaultKind,
@@ -17,6 +18,13 @@ from backend.papergateway.world import World
 
 PLACING_PATH = f"iserver/account/{ACCOUNT}/orders"
 """Struck when orders are taken in, be it by the request itself or by the reply to a question."""
+
+# The words of message p12.
+PROMPT_TEXT = (
+    "If your order is not immediately executable, our systems may, depending on market conditions,"
+    " reject your order if its limit price is more than the allowed amount away from the reference"
+    " price at that time. Use the Price Management Algo?"
+)
 
 
 def questions(world: World) -> Iterator[Question]:
@@ -33,6 +41,12 @@ def lose_reply(world: World, identity: str) -> None:
     if fault is not None:
         goes_live = fault.kind is FaultKind.STALE_REPLY_LIVE
         world.conversations.lose(identity, goes_live=goes_live)
+
+
+def prompt(world: World) -> str | None:
+    """The text of a prompt that holds a submission back, or None."""
+    fault = world.faults.strike(PROMPTING_FAULTS, "POST", PLACING_PATH)
+    return None if fault is None else fault.text or PROMPT_TEXT
 
 
 def of_placing(world: World) -> Twist:

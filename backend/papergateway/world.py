@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from backend.core.clock import from_ms, to_ms
@@ -22,6 +22,7 @@ from backend.papergateway.trading.store import Store
 USER = "papertrader"
 USER_ID = 123456789
 REQUESTS_KEPT = 1_000
+KEPT_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,8 @@ class World:
             self.clock.set(from_ms(state.as_of_ms))
         self.desk = Desk(self.market, state or opened(self.now_ms()))
         self._require_prices()
-        self._kept = (0, self.desk.state.day_equity)
-        self.store.keep(self.desk.state, ())
+        self._kept, self._kept_at = self._version(), self.clock.machine_now()
+        self.store.keep(self.desk)
         self.session.on_new_session(self.streams.clear)
         self.session.on_new_session(self.account.forget_reads)
         self.session.on_new_session(self.conversations.clear)
@@ -136,16 +137,24 @@ class World:
         advance(self.desk, self.now_ms())
         self.keep()
 
+    def _version(self) -> tuple[object, ...]:
+        """Differs when there is something to write down."""
+        state = self.desk.state
+        return self.desk.changes, state.day_equity, state.plan
+
     def keep(self) -> None:
-        """Write down what has changed, then let listeners know."""
-        desk = self.desk
-        now = (desk.changes, desk.state.day_equity)
-        if now == self._kept:
+        """
+        Write down what has changed, then let listeners know.
+
+        In quiet times only the moment is written, so that a killed process loses little of it.
+        """
+        now, machine_now = self._version(), self.clock.machine_now()
+        has_changed = now != self._kept
+        if has_changed or machine_now - self._kept_at >= KEPT_EVERY:
+            self._kept, self._kept_at = now, machine_now
+            self.store.keep(self.desk)
+        if not has_changed:
             return
-        self._kept = now
-        trails = {order.id for order in desk.working.values() if order.kind.trails}
-        changed, desk.changed = desk.changed | trails, set()
-        self.store.keep(desk.state, [desk.state.orders[key] for key in changed])
         for connection in self.connections:
             connection.wake()
 

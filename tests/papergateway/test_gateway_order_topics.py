@@ -180,3 +180,12 @@ def test_a_restart_cuts_the_line(gateway: RunningGateway, listener: Listener) ->
     gateway.control.restart()
     with pytest.raises(Exception, match="close"):
         listener.topics_until_tic()
+
+
+def test_a_prompt_is_pushed_as_a_notification(
+    trader: Trader, gateway: RunningGateway, listener: Listener
+) -> None:
+    gateway.control.add_fault("prompt", times=1)
+    prompt = trader.place(trader.ticket())
+    (pushed,) = listener.topic("ntf")["args"]
+    assert (pushed["orderId"], pushed["reqId"]) == (prompt["orderId"], prompt["reqId"])

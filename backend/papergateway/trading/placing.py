@@ -69,7 +69,8 @@ def _take(
     twist: Twist,
     submitter: str,
 ) -> Order | Failure:
-    parent = _parent(desk, ticket, taken)
+    name = ticket.parent
+    parent = None if name is None else taken.get(name) or _known(desk, name)
     if parent is not None:
         why = twist.child_refused or _bad_child(parent, ticket.terms)
         if why is not None:
@@ -155,6 +156,8 @@ def _check(desk: Desk, ticket: Ticket, tickets: Sequence[Ticket]) -> None:
         )
     if len(tickets) > 1 and not (ticket.is_single_group or _are_family(tickets)):
         raise Refused("Orders that do not belong together have to be placed one at a time.")
+    if ticket.parent is not None and not _has_parent(desk, ticket.parent, tickets):
+        raise Refused(f"Parent order {ticket.parent} was not found.")
     why = None if ticket.parent else too_far(desk, terms) or funds.refusal(desk, terms)
     if why is not None:
         raise Refused(why)
@@ -191,16 +194,15 @@ def too_far(desk: Desk, terms: Terms) -> str | None:
     )
 
 
-def _parent(desk: Desk, ticket: Ticket, taken: dict[str, Order]) -> Order | None:
-    """By the parent's cOID or IB's own number. Raises `Refused` when there is none."""
-    if ticket.parent is None:
-        return None
-    if ticket.parent in taken:
-        return taken[ticket.parent]
-    for order in reversed(desk.state.orders.values()):
-        if ticket.parent in (order.client_id, str(order.id)):
-            return order
-    raise Refused(f"Parent order {ticket.parent} was not found.")
+def _has_parent(desk: Desk, name: str, tickets: Sequence[Ticket]) -> bool:
+    among = (each.terms.client_id for each in tickets if each.parent is None)
+    return name in among or _known(desk, name) is not None
+
+
+def _known(desk: Desk, name: str) -> Order | None:
+    """The newest order with this cOID or this number of IB's."""
+    orders = reversed(desk.state.orders.values())
+    return next((each for each in orders if name in (each.client_id, str(each.id))), None)
 
 
 def _bad_child(parent: Order, child: Terms) -> str | None:

@@ -7,7 +7,6 @@ the last moments, never half of one.
 """
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +16,7 @@ import orjson
 
 from backend.core.errors import Conflict
 from backend.papergateway.trading.commissions import Plan
-from backend.papergateway.trading.desk import State
+from backend.papergateway.trading.desk import Desk, State
 from backend.papergateway.trading.ledger import Books, Fill, Position
 from backend.papergateway.trading.orders import Kind, Order, Side, Status, Tif
 
@@ -77,9 +76,12 @@ class Store:
     def _rows(self, query: str) -> list[dict[str, Any]]:
         return [orjson.loads(document) for (document,) in self._database.execute(query)]
 
-    def keep(self, state: State, orders: Iterable[Order]) -> None:
-        """The account, these of its orders and its new executions, in one transaction."""
-        fills = state.fills[self._kept_fills :]
+    def keep(self, desk: Desk) -> None:
+        """The account, its changed orders and its new executions, in one transaction."""
+        state, fills = desk.state, desk.state.fills[self._kept_fills :]
+        # A trail moves on without an event, but belongs to the moment that is written down.
+        trails = {order.id for order in desk.working.values() if order.kind.trails}
+        orders = [state.orders[key] for key in desk.changed | trails]
         first = self._kept_fills + 1
         database = self._database
         database.execute("BEGIN")
@@ -95,6 +97,7 @@ class Store:
         database.execute("INSERT OR REPLACE INTO account VALUES (1, ?)", (document,))
         database.execute("COMMIT")
         self._kept_fills = len(state.fills)
+        desk.changed.clear()
 
     def clear(self) -> None:
         """Forget the account."""
@@ -127,6 +130,7 @@ def _state(document: dict[str, Any], orders: dict[int, Order], fills: list[Fill]
             "day_equity": Decimal(document["day_equity"]),
             "plan": Plan(document["plan"]),
             "books": _books(document["books"]),
+            "taken": {int(key): (at, shares) for key, (at, shares) in document["taken"].items()},
             "orders": orders,
             "fills": fills,
         }

@@ -55,15 +55,7 @@ def read(body: Mapping[str, Any]) -> Ticket:
         client_id=_text(body, "cOID"),
     )
     off_tick = _read_prices(terms, body)
-    cash = _decimal(body, "cashQty")
-    if _decimal(body, "fxQty") is not None:
-        raise Refused("Currency conversion is not available for this contract.")
-    if (cash is None) == (body.get("quantity") is None):
-        raise Malformed("exactly one of quantity and cashQty is required")
-    if cash is None:
-        terms.quantity = _quantity(body)
-    elif cash <= 0:
-        raise Refused("The cash quantity must be greater than zero.")
+    cash = _read_size(terms, body)
     return Ticket(
         terms=terms,
         parent=_text(body, "parentId"),
@@ -73,6 +65,20 @@ def read(body: Mapping[str, Any]) -> Ticket:
         off_tick=off_tick,
         cash=cash,
     )
+
+
+def _read_size(terms: Terms, body: Mapping[str, Any]) -> Decimal | None:
+    """Shares, or an amount of cash that is still to become shares."""
+    cash = _decimal(body, "cashQty")
+    if _decimal(body, "fxQty") is not None:
+        raise Refused("Currency conversion is not available for this contract.")
+    if (cash is None) == (body.get("quantity") is None):
+        raise Malformed("exactly one of quantity and cashQty is required")
+    if cash is None:
+        terms.quantity = _quantity(body)
+    elif cash <= 0:
+        raise Refused("The cash quantity must be greater than zero.")
+    return cash
 
 
 def _conid(body: Mapping[str, Any]) -> int:

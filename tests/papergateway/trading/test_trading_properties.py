@@ -1,17 +1,20 @@
 """What holds for every sequence of orders, fills, cancels and pauses."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from decimal import Decimal
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from backend.papergateway.trading import balances, funds, margin
+from backend.papergateway.trading import balances, funds, margin, placing
 from backend.papergateway.trading.desk import STARTING_CASH, Desk
 from backend.papergateway.trading.hours import Hours
 from backend.papergateway.trading.ledger import Fill
 from backend.papergateway.trading.orders import Order, Status
+from backend.papergateway.trading.store import Store
+from backend.papergateway.trading.tickets import Refused
 from tests.papergateway.trading.market_days import (
     DAYS,
     REST_MS,
@@ -19,6 +22,7 @@ from tests.papergateway.trading.market_days import (
     do,
     live_through,
     move,
+    ticket,
     wanted,
 )
 
@@ -167,3 +171,48 @@ def test_orders_end_and_take_no_forbidden_step(
                 assert order.status.is_done
     for order in desk.working.values():
         assert order.tif == "GTC"
+
+
+@few
+@given(acts=DAYS, rest_ms=REST_MS)
+def test_an_account_that_was_put_away_after_each_act_goes_on_as_if_nothing_had_happened(
+    new_desk: NewDesk, acts: list[Act], rest_ms: int
+) -> None:
+    kept, other = new_desk(), new_desk()
+    store = Store()
+    for act in acts:
+        for desk in (kept, other):
+            move(desk, desk.now_ms + act.after_ms)
+            do(desk, act)
+        store.keep(kept)
+        state = store.load()
+        assert state is not None
+        assert asdict(state) == asdict(kept.state)
+        kept = Desk(kept.market, state)
+    for desk in (kept, other):
+        move(desk, desk.now_ms + rest_ms)
+    assert asdict(kept.state) == asdict(other.state)
+    store.close()
+
+
+@few
+@given(
+    tries=st.lists(
+        st.tuples(st.sampled_from(["a", "b", "c"]), st.integers(0, 20 * 3_600_000)), max_size=12
+    )
+)
+def test_no_client_order_id_lives_twice_within_a_day(
+    new_desk: NewDesk, tries: list[tuple[str, int]]
+) -> None:
+    desk = new_desk()
+    act = Act(0, "LMT", 265598, "BUY", 1, -300, "GTC", False)
+    for name, after_ms in tries:
+        move(desk, desk.now_ms + after_ms)
+        with suppress(Refused):
+            placing.place(desk, [ticket(desk, act, cOID=name)])
+    placed: dict[str, int] = {}
+    for order in desk.state.orders.values():
+        assert order.client_id is not None
+        before = placed.get(order.client_id)
+        assert before is None or order.placed_ms - before >= 86_400_000
+        placed[order.client_id] = order.placed_ms
