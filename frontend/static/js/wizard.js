@@ -26,7 +26,8 @@
     save.classList.toggle("btn-primary", next.hidden);
     save.classList.toggle("btn-plain", !next.hidden);
     // The form has an action of its own, so an address with a hash only says where one was.
-    history.replaceState(null, "", `#${sections[at].id}`);
+    // Not while the page loads: the browser would scroll down to it.
+    if (document.readyState === "complete") history.replaceState(null, "", `#${sections[at].id}`);
     form.elements.at_step.value = sections[at].id;
     if (focus) {
       sections[at].focus({ preventScroll: true });
