@@ -11,6 +11,7 @@ from backend.core.clock import SystemClock
 from backend.core.database import transaction
 from backend.executions import dispatch
 from backend.executions.models import Trigger
+from backend.overview.checklist import EXAMPLE_AUTHOR
 from backend.strategies import service
 from backend.strategies.models import Strategy
 
@@ -25,7 +26,7 @@ def run_example(console: Console) -> None:
             return
         document = yaml.safe_load(EXAMPLE.read_text())
         strategy = service.create(
-            session, clock, document=document, author="glassbox", is_enabled=True
+            session, clock, document=document, author=EXAMPLE_AUTHOR, is_enabled=True
         )
         ids = dispatch.start(
             session, clock, strategy, symbols=None, trigger=Trigger.CLI, requested_by="glassbox up"

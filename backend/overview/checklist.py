@@ -8,10 +8,13 @@ from sqlalchemy.orm import Session
 
 from backend.core.settings import settings
 from backend.executions.models import Execution, Status
-from backend.strategies.models import Strategy
+from backend.strategies.models import Strategy, StrategyVersion
 from backend.web.standing import Standing
 
 State = Literal["done", "open", "optional"]
+
+EXAMPLE_AUTHOR = "glassbox"
+"""Who `glassbox up` says has made the example strategy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,13 +30,14 @@ class Item:
 
 
 def items(session: Session, standing: Standing | None) -> list[Item]:
+    own = _own(session)
     return [
         _gateway(standing),
         _account(standing),
         _model(),
         _limits(),
-        _strategy(session),
-        _run(session),
+        _strategy(session, own),
+        _run(session, own),
     ]
 
 
@@ -96,27 +100,45 @@ def _limits() -> Item:
     )
 
 
-def _strategy(session: Session) -> Item:
-    is_there = session.scalar(select(exists().where(Strategy.archived_at.is_(None))))
+def _own(session: Session) -> list[int]:
+    """Strategies that a person made or changed; the example that comes with Glassbox is none."""
+    made = (
+        select(Strategy.id)
+        .join(StrategyVersion, StrategyVersion.strategy_id == Strategy.id)
+        .where(Strategy.archived_at.is_(None), StrategyVersion.created_by != EXAMPLE_AUTHOR)
+    )
+    return list(session.scalars(made.distinct()))
+
+
+def _strategy(session: Session, own: list[int]) -> Item:
+    found = "There is one of your own."
+    if not own:
+        is_there = session.scalar(select(exists().where(Strategy.archived_at.is_(None))))
+        found = "Only the example is there." if is_there else "There is none yet."
     return Item(
         name="First strategy",
-        state="done" if is_there else "open",
-        found="There is one." if is_there else "There is none yet.",
+        state="done" if own else "open",
+        found=found,
         why="It says what to trade, when to look, how to judge and how much to risk.",
-        href="/strategies" if is_there else "/strategies/new",
-        action="Your strategies" if is_there else "Build a strategy",
+        href="/strategies" if own else "/strategies/new",
+        action="Your strategies" if own else "Build your own",
     )
 
 
-def _run(session: Session) -> Item:
+def _run(session: Session, own: list[int]) -> Item:
     finished = select(Execution.id).where(Execution.status == Status.FINISHED)
-    has_run = session.scalar(finished.order_by(Execution.id).limit(1)) is not None
+    of_own = finished.where(Execution.strategy_id.in_(own))
+    has_run = session.scalar(of_own.order_by(Execution.strategy_id, Execution.id).limit(1))
+    found = "A strategy of your own has run to its end."
+    if has_run is None:
+        any_run = session.scalar(finished.order_by(Execution.id).limit(1))
+        found = "Nothing has run yet." if any_run is None else "Only the example has run."
     return Item(
         name="First run",
-        state="done" if has_run else "open",
-        found="One has run to its end." if has_run else "Nothing has run yet.",
+        state="open" if has_run is None else "done",
+        found=found,
         why="Its page shows each step: what was asked, found and decided, and why.",
-        href="/executions" if has_run else "/strategies",
-        action="Look at the runs" if has_run else "Press play on a strategy",
-        command="" if has_run else "./glassbox run STRATEGY",
+        href="/strategies" if has_run is None else "/executions",
+        action="Press play on a strategy" if has_run is None else "Look at the runs",
+        command="./glassbox run STRATEGY" if has_run is None else "",
     )

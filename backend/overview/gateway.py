@@ -81,7 +81,8 @@ def _hours(first: datetime, last: datetime) -> list[tuple[float, str]]:
     moment = first.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     marks = []
     while moment < last:
-        if moment.hour % 6 == 0:
+        # A text at either end would be cut off.
+        if moment.hour % 6 == 0 and 0.04 < (moment - first) / (last - first) < 0.96:
             text = f"{moment:%d %b}" if moment.hour == 0 else f"{moment:%H:%M}"
             marks.append(((moment - first) / (last - first), text))
         moment += timedelta(hours=1)

@@ -75,8 +75,9 @@ SELECT current_setting('server_version') AS version,
 _TABLES = text("""
 SELECT coalesce(parent.relname, own.relname) AS name,
   sum(pg_total_relation_size(own.oid))::bigint AS bytes,
-  sum(greatest(own.reltuples, 0))::bigint AS rows
+  coalesce(sum(n_live_tup), 0)::bigint AS rows
 FROM pg_class AS own
+LEFT JOIN pg_stat_user_tables ON relid = own.oid
 LEFT JOIN pg_inherits ON inhrelid = own.oid
 LEFT JOIN pg_class AS parent ON parent.oid = inhparent
 WHERE own.relkind = 'r' AND own.relnamespace = 'public'::regnamespace

@@ -16,7 +16,10 @@ from backend.core.outbox import outbox
 from backend.executions import gateway_states
 from backend.executions.models import AiDay, AiReservation
 from backend.overview import due, gateway, runs
+from backend.overview.checklist import EXAMPLE_AUTHOR
 from backend.portfolio import halts
+from backend.strategies import prompts
+from backend.strategies import service as strategies
 from tests.support.live_engine import FRIDAY, Engine, definition
 from tests.support.web_client import Api, text_of
 
@@ -74,6 +77,19 @@ def test_first_steps_go_once_they_are_done(http: TestClient, engine: Engine) -> 
     html = page(http)
     assert 'id="checklist"' not in html
     assert "6 of 6 done" in page(http, "/?checklist=true")
+
+
+def test_the_example_is_not_yet_a_strategy_of_one_s_own(http: TestClient, engine: Engine) -> None:
+    with transaction() as session:
+        prompts.add_defaults(session, engine.clock)
+        strategy = strategies.create(
+            session, engine.clock, document=definition(), author=EXAMPLE_AUTHOR
+        )
+    engine.executor.run(engine.start(strategy)[0])
+    steps = part(page(http), "checklist")
+    assert "Only the example is there." in steps
+    assert "Only the example has run." in steps
+    assert "Build your own" in steps
 
 
 def test_first_steps_can_be_dismissed_and_brought_back(http: TestClient) -> None:
