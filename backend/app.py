@@ -27,6 +27,7 @@ from backend.executions import (
     replay_pages,
     rerun_pages,
     risk_api,
+    risk_pages,
     strategy_pages,
 )
 from backend.executions.metrics import Metrics
@@ -118,6 +119,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         market_pages,
         prompt_pages,
         prompt_editing_pages,
+        risk_pages,
     ):
         app.include_router(pages_of.router, dependencies=SIGNED_IN)
     app.add_api_route("/health/live", live, include_in_schema=False)

@@ -43,8 +43,44 @@ def shown(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes"
     if name in FRACTIONS:
-        return f"{_plain(Decimal(value) * 100)} %"
-    return f"{Decimal(value):,f}" if isinstance(value, Decimal) else f"{value:,}"
+        return as_percent(Decimal(value))
+    return _plain(Decimal(value))
+
+
+def as_percent(fraction: Decimal) -> str:
+    return f"{_plain(fraction * 100)} %"
+
+
+LABELS = {
+    "allowed_symbols": "Only these symbols",
+    "denied_symbols": "Never these symbols",
+    "only_when_open": "Only while the exchange is open",
+    "minutes_before_reset": "Minutes before the gateway's login ends",
+    "max_quote_age_seconds": "Age of the quote, in seconds",
+    "max_price_drift": "Distance from the quote",
+    "min_reward_to_risk": "Reward to risk, at least",
+    "max_daily_loss": "Loss of the day",
+    "max_drawdown": "Fall from the peak",
+    "max_orders_per_day": "Orders a day",
+    "max_orders_per_minute": "Orders a minute",
+    "no_repeat_minutes": "Minutes between the same orders",
+    "cooldown_minutes": "Minutes of rest after a loss",
+    "max_open_positions": "Instruments held",
+    "forbid_short": "No selling short",
+    "max_quantity": "Shares in one order",
+    "max_order_value": "Worth of one order",
+    "max_position_value": "Worth of one instrument",
+    "max_share_of_equity": "One instrument, of the equity",
+    "max_share_of_three": "Three largest, of the equity",
+    "max_gross_exposure": "Gross exposure",
+    "max_net_exposure": "Net exposure",
+    "max_leverage": "Leverage",
+}
+"""What people call them; a limit that is missing here goes by its name."""
+
+
+def label(name: str) -> str:
+    return LABELS.get(name) or name.replace("_", " ").capitalize()
 
 
 FRACTIONS = frozenset(
@@ -81,5 +117,5 @@ def _yes(text: str) -> Any:
 
 
 def _plain(number: Decimal) -> str:
-    text = f"{number:f}"
+    text = f"{number:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

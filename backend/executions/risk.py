@@ -1,6 +1,5 @@
 """What the risk page, its API and its commands need of executions, strategies and accounts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -61,8 +60,16 @@ def target(session: Session, *, account: str | None, strategy: str | None) -> Ta
     return Target(scope="all")
 
 
-def refusals(session: Session, now: datetime) -> Sequence[tuple[str | None, int, int]]:
-    """Of the last 30 days: reason code, how many executions, and the newest of them."""
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    code: str | None
+    count: int
+    newest: int
+    """The id of the newest execution that it ended."""
+
+
+def refusals(session: Session, now: datetime) -> list[Refusal]:
+    """By the reason, of the last 30 days; the most frequent first."""
     blocked = (
         select(Execution.reason_code, func.count(), func.max(Execution.id))
         .where(
@@ -73,4 +80,7 @@ def refusals(session: Session, now: datetime) -> Sequence[tuple[str | None, int,
         .group_by(Execution.reason_code)
         .order_by(func.count().desc(), Execution.reason_code)
     )
-    return session.execute(blocked).tuples().all()
+    return [
+        Refusal(code=code, count=count, newest=newest)
+        for code, count, newest in session.execute(blocked)
+    ]

@@ -40,7 +40,12 @@ def newest(session: Session, account: str) -> LimitsVersion | None:
 
 def read(session: Session, account: str) -> Limits:
     """Those in force; none where nobody set any."""
-    return _stored(newest(session, account))
+    return stored(newest(session, account))
+
+
+def stored(row: LimitsVersion | None) -> Limits:
+    """Those of a saved version; none where nothing was saved."""
+    return Limits() if row is None else Limits.model_validate(row.document["limits"])
 
 
 def in_force(session: Session, account: str) -> LimitsInForce:
@@ -79,7 +84,7 @@ def save(
             " Look at them, then make your change once more.",
             field="based_on",
         )
-    old = _stored(before)
+    old = stored(before)
     if limits == old:
         return before
     row = LimitsVersion(
@@ -108,10 +113,6 @@ def subject(account: str) -> str:
 
 def _plain(limits: Limits) -> dict[str, Any]:
     return limits.model_dump(mode="json", exclude_none=True)
-
-
-def _stored(row: LimitsVersion | None) -> Limits:
-    return Limits() if row is None else Limits.model_validate(row.document["limits"])
 
 
 def _refusal(detail: Any, more: int) -> InvalidInput:

@@ -13,12 +13,13 @@ EMPTY = (
     *("/executions", "/executions?outcome=failed", "/decisions", "/market", "/market/AAPL"),
     *("/prompts", "/prompts/chart", "/prompts/chart/edit", "/account", "/patterns"),
     *("/system", "/system/settings", "/system/audit", "/nothing/here", "/executions/4711"),
+    *("/risk", "/risk/limits"),
 )
 LIVED_IN = (
     *("/", "/strategies", "/strategies/1", "/strategies/1/edit", "/strategies/1/versions"),
     *("/executions", "/executions/1", "/executions/1/replay", "/executions/compare?a=1&b=2"),
     *("/executions/3", "/decisions", "/market", "/market/AAPL", "/prompts", "/prompts/chart"),
-    *("/system", "/system/audit"),
+    *("/system", "/system/audit", "/risk"),
 )
 
 

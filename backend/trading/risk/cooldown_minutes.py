@@ -32,7 +32,8 @@ def cooldown_minutes(proposal: Proposal, settings: CooldownMinutes) -> Verdict:
     if value is None:
         return passed(rule, proposal, "No loss was realised of late.", limit=limit)
     sentence = (
-        f"A loss of {past.loss:,f} was realised {value:,.0f} minutes ago, and {limit:,} must pass."
+        f"A loss of {past.loss:,.2f} was realised {value:,.0f} minutes ago, and {limit:,} must"
+        " pass."
     )
     verdict = passed if value >= limit else refused
     return verdict(rule, proposal, sentence, value=value, limit=limit)

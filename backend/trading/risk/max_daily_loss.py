@@ -29,8 +29,8 @@ def max_daily_loss(proposal: Proposal, settings: MaxDailyLoss) -> Verdict:
         return refused_unknown(rule, proposal, sentence, limit=limit)
     value = max(-profit, Decimal(0))
     if limit is None:
-        sentence = f"The day's loss is {value:,f}, and no limit is set."
+        sentence = f"The day's loss is {value:,.2f}, and no limit is set."
         return passed(rule, proposal, sentence, value=value)
-    sentence = f"The day's loss is {value:,f}, and the day ends at {limit:,f}."
+    sentence = f"The day's loss is {value:,.2f}, and the day ends at {limit:,.2f}."
     verdict = passed if value < limit else refused
     return verdict(rule, proposal, sentence, value=value, limit=limit)

@@ -36,7 +36,7 @@ def _measured(proposal: Proposal, past: Past, limit: Decimal | None) -> Verdict:
         fall = peak - proposal.equity
         is_kept = limit is None or (peak > 0 and fall < limit * peak)
     value = (fall / peak).quantize(Decimal("0.000001")) if peak > 0 else Decimal(1)
-    measured = f"The equity of {proposal.equity:,f} is {value:.2%} below its peak of {peak:,f}"
+    measured = f"The equity of {proposal.equity:,.2f} is {value:.2%} below its peak of {peak:,.2f}"
     if limit is None:
         return passed("max_drawdown", proposal, f"{measured}.", value=value)
     verdict = passed if is_kept else refused

@@ -108,8 +108,8 @@ def _refuse_lost_day(input: Input, tools: Tools, account: str, now: datetime) ->
         raise Ends(
             Outcome.BLOCKED,
             "max_daily_loss",
-            f"The day's loss was {-seen.day_pnl:,f} at {seen.seen_at:%H:%M} UTC, and the limit set"
-            f" for {who} ends the day at {amounts[who]:,f}.",
+            f"The day's loss was {-seen.day_pnl:,.2f} at {seen.seen_at:%H:%M} UTC, and the limit"
+            f" set for {who} ends the day at {amounts[who]:,.2f}.",
         )
 
 
