@@ -22,6 +22,7 @@ NAMES = (
     "matching",
     "memory",
     "pages",
+    "live_pages",
 )
 """The modules; each has `run() -> list[dict]` and says in its docstring what it measures."""
 

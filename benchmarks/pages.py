@@ -6,8 +6,6 @@ what HTTP adds. Beside it a request that does nothing (`/health/live`), in turns
 """
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,13 +17,10 @@ from typing import Any
 import httpx
 
 from backend.core.clock import SystemClock
-from backend.core.database import transaction
-from backend.embedded import child
 from backend.executions.executor import StrategyExecutor
 from backend.papergateway.running import RunningGateway
 from backend.storage.filesystem import FilesystemStorage
-from backend.web import people, sessions, signing
-from benchmarks import seeding, stack
+from benchmarks import seeding, stack, web
 from benchmarks.executions import remembered_tools
 
 EXECUTIONS = 77_000
@@ -39,7 +34,6 @@ PATHS: tuple[str, ...] = (
     *("/prompts", "/market", "/system"),
 )
 OVERVIEW_GOAL_KB = 150
-SECRET = "a secret of this benchmark alone, of sixty-four characters or so"
 
 
 def run() -> list[dict[str, Any]]:
@@ -57,45 +51,15 @@ def run() -> list[dict[str, Any]]:
 @contextmanager
 def _served(home: Path, gateway: RunningGateway) -> Iterator[httpx.Client]:
     """A web process of its own, and a client who is signed in to it."""
-    port = child.free_port(8765)
-    address = f"http://127.0.0.1:{port}"
-    with stack.pointed_at(
-        GLASSBOX_HOME=str(home),
-        IBKR_GATEWAY_URL=gateway.url,
-        IBKR_GATEWAY_CERTIFICATE=str(gateway.certificate),
-        LOG_LEVEL="WARNING",
-        WEB_SECRET=SECRET,
-        WEB_PORT=str(port),
+    with (
+        web.served(
+            GLASSBOX_HOME=str(home),
+            IBKR_GATEWAY_URL=gateway.url,
+            IBKR_GATEWAY_CERTIFICATE=str(gateway.certificate),
+        ) as served,
+        httpx.Client(base_url=served.address, cookies=served.cookies, timeout=60) as client,
     ):
-        command = [sys.executable, "-m", "uvicorn", "backend.app:app", "--port", str(port)]
-        server = subprocess.Popen([*command, "--no-access-log", "--log-level", "warning"])
-        try:
-            with httpx.Client(base_url=address, cookies=_cookie(), timeout=60) as client:
-                _wait_for(client)
-                yield client
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _cookie() -> dict[str, str]:
-    clock = SystemClock()
-    with transaction() as session:
-        person = people.add(session, clock, "benchmark")
-        _, token = sessions.begin(session, clock, person, address="127.0.0.1", agent="benchmark")
-    return {f"glassbox_{signing.instance()}": signing.sign("session", token)}
-
-
-def _wait_for(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            if client.get("/health/live").is_success:
-                return
-        except httpx.TransportError:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(0.2)
+        yield client
 
 
 def _page(client: httpx.Client, path: str, execution_id: int) -> dict[str, Any]:

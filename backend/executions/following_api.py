@@ -40,7 +40,8 @@ def follow_execution(
     `finished` at the end. Their id is the number of records; send it back as `Last-Event-ID`.
     """
     service.get(session, execution_id)
-    return stream(live.follow(hub, execution_id, last_seen, _events, keys.watch(clock, key)))
+    may_read = keys.watch(clock, key)
+    return stream(live.follow(hub, "api", execution_id, last_seen, _events, may_read))
 
 
 def _events(session: Session, execution: Execution, known: int) -> list[bytes]:

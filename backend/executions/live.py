@@ -6,6 +6,7 @@ so that one who comes back after a lost connection is told everything since.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,7 +25,9 @@ SECONDS_BETWEEN_CHANGES = 1.0
 """Lists of executions are told of changes at most this often, however many there are."""
 
 Look = Callable[[Session, Execution, int], list[bytes]]
-"""The events for a reader that knows so many records of this execution."""
+"""
+The events for a reader that knows so many records of this execution; the same for every reader.
+"""
 
 MayRead = Callable[[Session], bool]
 
@@ -40,20 +43,25 @@ class _News:
 
 
 async def follow(
-    hub: Hub, execution_id: int, known: int, look: Look, may_read: MayRead
+    hub: Hub, kind: str, execution_id: int, known: int, look: Look, may_read: MayRead
 ) -> AsyncIterator[bytes]:
     """
     All that happens to one execution beyond `known` records, until it has finished.
 
     The first events come at once, whatever the reader knows: the state may have changed without a
     record. Ends as well when `may_read` says no: a sign-out closes the pages that are open.
+    `kind` names the looks that tell the same.
     """
     yield RETRY
     news = _News(mark=(), known=known)
+    asked_at = -POLL_SECONDS
     with hub.watching(service.subject(execution_id)) as waker:
         while not news.is_over:
+            is_due = time.monotonic() - asked_at >= POLL_SECONDS
+            asked_at = time.monotonic() if is_due else asked_at
+            asked = may_read if is_due else _yes
             try:
-                news = await hub.read(partial(_news, execution_id, news, look, may_read))
+                news = await hub.read(partial(_news, hub, kind, execution_id, news, look, asked))
             except DatabaseAway:
                 news = _News(mark=news.mark, known=news.known)
             for event in news.events or [KEEPALIVE]:
@@ -62,7 +70,14 @@ async def follow(
                 await waker.wait(POLL_SECONDS)
 
 
-def _news(execution_id: int, before: _News, look: Look, may_read: MayRead) -> _News:
+def _yes(_session: Session) -> bool:
+    """Whoever was allowed a moment ago is not asked for again at every record."""
+    return True
+
+
+def _news(
+    hub: Hub, kind: str, execution_id: int, before: _News, look: Look, may_read: MayRead
+) -> _News:
     with transaction() as session:
         if not may_read(session):
             return _News(mark=(), known=before.known, events=[SIGNED_OUT], is_over=True)
@@ -70,10 +85,12 @@ def _news(execution_id: int, before: _News, look: Look, may_read: MayRead) -> _N
         mark = _mark(execution)
         if mark == before.mark:
             return _News(mark=mark, known=before.known)
+        # A state and what its reader knows decide what to tell: records never change.
+        key = (kind, execution_id, before.known, *mark)
         return _News(
             mark=mark,
             known=execution.record_count,
-            events=look(session, execution, before.known),
+            events=hub.shared.get(key, lambda: look(session, execution, before.known)),
             is_over=execution.status is Status.FINISHED,
         )
 

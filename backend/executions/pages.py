@@ -62,7 +62,7 @@ def follow_execution(
     service.get(session, execution_id)
     may_read = sessions.watch(clock, request.state.browser_session)
     known = known if last_seen is None else last_seen
-    return stream(live.follow(hub, execution_id, known, _parts_by(clock), may_read))
+    return stream(live.follow(hub, "page", execution_id, known, _parts_by(clock), may_read))
 
 
 def _parts_by(clock: Clock) -> live.Look:

@@ -119,9 +119,13 @@ def neighbours(session: Session, execution: Execution) -> tuple[int | None, int 
         Execution.symbol == execution.symbol,
         Execution.replay_of.is_(None),
     )
-    before = same.where(Execution.due_at < execution.due_at).order_by(Execution.due_at.desc())
-    after = same.where(Execution.due_at > execution.due_at).order_by(Execution.due_at)
-    return session.scalar(before.limit(1)), session.scalar(after.limit(1))
+    earlier = same.where(Execution.due_at < execution.due_at).order_by(Execution.due_at.desc())
+    later = same.where(Execution.due_at > execution.due_at).order_by(Execution.due_at)
+    # Both in one round trip.
+    before, after = session.execute(
+        select(earlier.limit(1).scalar_subquery(), later.limit(1).scalar_subquery())
+    ).one()
+    return before, after
 
 
 def strategy_of(session: Session, execution: Execution) -> tuple[str, StrategyVersion]:

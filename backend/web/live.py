@@ -6,8 +6,10 @@ lost wake-up, or a Redis that is away, delays a page by `POLL_SECONDS` and hides
 """
 
 import asyncio
+import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Annotated, Any, TypeVar
 
@@ -27,6 +29,9 @@ POLL_SECONDS = 5.0
 RECONNECT_SECONDS = 2.0
 MOST_READS_AT_ONCE = 6
 """Threads, and so database connections, that all open pages share; the rest is for requests."""
+
+MOST_SHARED = 500
+"""Events of a few kilobytes that are kept for whoever asks for the same next."""
 
 RETRY = format_sse_event(retry=2_000)
 KEEPALIVE = format_sse_event(comment="here")
@@ -61,6 +66,32 @@ class Waker:
         return True
 
 
+class Shared:
+    """The newest events by what they tell: pages that wake at once share their making."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[Any, ...], Future[list[bytes]]] = {}
+        self._changing = threading.Lock()
+
+    def get(self, key: tuple[Any, ...], make: Callable[[], list[bytes]]) -> list[bytes]:
+        """What was made for this key, by whoever asked first; others wait for it."""
+        with self._changing:
+            is_first = key not in self._kept
+            if is_first:
+                self._kept[key] = Future()
+                if len(self._kept) > MOST_SHARED:
+                    del self._kept[next(iter(self._kept))]
+            made = self._kept[key]
+        if is_first:
+            try:
+                made.set_result(make())
+            except BaseException as error:
+                made.set_exception(error)
+                with self._changing:
+                    self._kept.pop(key, None)
+        return made.result()
+
+
 class Hub:
     """Belongs to one event loop. Starts to listen with the first page that watches."""
 
@@ -68,6 +99,7 @@ class Hub:
         self._wakers: dict[str, set[Waker]] = defaultdict(set)
         self._listening: asyncio.Task[None] | None = None
         self._reads = CapacityLimiter(MOST_READS_AT_ONCE)
+        self.shared = Shared()
 
     @contextmanager
     def watching(self, subject: str) -> Iterator[Waker]:
