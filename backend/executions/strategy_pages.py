@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from backend.core.database import SessionDep
-from backend.executions import dispatch, of_strategies
+from backend.executions import dispatch, live, of_strategies
 from backend.executions.models import Trigger
 from backend.executions.of_strategies import Figures, Switch
 from backend.strategies import service
@@ -37,6 +37,8 @@ def list_strategies(
 ) -> Response:
     wanted = search.strip()
     context = {
+        # Read first: what changes after it is shown as soon as the page listens.
+        "mark": live.mark_of_all(session),
         "page": of_strategies.page(
             session, clock.now(), search=wanted, switch=switch, after=after, before=before
         ),
@@ -53,10 +55,12 @@ def list_strategies(
 def show_strategy(
     request: Request, session: SessionDep, clock: ClockDep, strategy_id: Id
 ) -> Response:
+    mark = live.mark_of_all(session)
     strategy = service.get(session, strategy_id)
     definition = StrategyDefinition.stored(service.newest(strategy).definition)
     figures = of_strategies.figures(session, clock.now(), [strategy_id])
     context = {
+        "mark": mark,
         "strategy": strategy,
         "definition": definition,
         "parts": parts(definition),

@@ -219,3 +219,12 @@ def test_versions_and_a_full_list_are_accessible_and_fit(
             each.goto(f"/strategies{path}")
             assert serious(each) == [], path
             assert fits(each), path
+
+
+def test_the_list_follows_what_runs_without_a_reload(page: Page, site: Site) -> None:
+    strategy = site.engine.save(example())
+    page.goto("/strategies")
+    expect(page.get_by_text("never ran")).to_be_visible()
+    site.wait(site.engine.start(strategy)[0])
+    expect(page.locator("#strategies [data-state=held]")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("never ran")).to_have_count(0)
