@@ -73,14 +73,14 @@ def show_settings(request: Request) -> Response:
 
 @router.get("/system/logs")
 def find_logs(execution: Annotated[str, Query(max_length=20)] = "") -> Response:
-    """Logs are kept by execution and shown on its page."""
+    """Logs are kept by execution and shown by its pages."""
     number = execution.strip().lstrip("#")
     if not number.isdecimal() or not 0 < int(number) < 2**63:
         raise InvalidInput(
             f"execution: {execution!r} is no number of an execution, such as 42.",
             field="execution",
         )
-    return RedirectResponse(f"/executions/{int(number)}#logs", status_code=303)
+    return RedirectResponse(f"/executions/{int(number)}/logs", status_code=303)
 
 
 def _calls() -> list[tuple[str, int, int, float]]:

@@ -15,7 +15,7 @@ from backend.executions.models import Execution, SavedView, Trigger
 from backend.strategies import service as strategies
 from backend.web.audit import AuditRow
 from tests.support.live_engine import FRIDAY, Engine, definition, read
-from tests.support.web_client import text_of
+from tests.support.web_client import Api, text_of
 
 HOSTILE = "<script>alert('x')</script>"
 
@@ -373,3 +373,29 @@ def test_two_are_compared_and_other_numbers_are_sent_back(http: TestClient) -> N
     assert chosen("then=rerun&id=9&id=4") == "/executions/rerun?id=9&id=4"
     assert chosen("then=rerun") == "/executions"
     assert chosen("then=rerun&back=//evil.example") == "/executions"
+
+
+# --- REST ----------------------------------------------------------------------------------------
+
+
+def test_programs_count_and_search_as_people_do(api: Api, engine: Engine) -> None:
+    held, failed, queued = two_kinds(engine)
+    counts = api.get("/executions/counts")
+    found = {state: count for state, count in counts["by_state"].items() if count}
+    assert found == {"held": 1, "failed": 1, "queued": 1}
+    assert counts["at_most"] == 10_000
+    assert api.get("/executions/counts", symbol="MSFT")["by_state"] == {"failed": 1}
+
+    def ids(**asked: str) -> list[int]:
+        return [each["id"] for each in api.get("/executions", **asked)["executions"]]
+
+    assert ids(q="bars") == [failed]
+    assert ids(q="") == [queued, failed, held]
+    assert ids(until="2026-11-20T00:00:00Z") == [failed, held]
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+def test_a_moment_without_its_zone_is_refused(api: Api, name: str) -> None:
+    error = api.refused("GET", "/executions", 422, params={name: "2026-11-20T00:00:00"})
+    assert error["field"] == name
+    assert "time zone" in error["message"]

@@ -66,9 +66,9 @@ def test_the_gateway_s_session_is_told_as_it_was_last_seen(
     assert "2026-11-20 15:30" not in html.partition("Next forced login")[2].partition("</dd>")[0]
 
 
-def test_an_execution_s_logs_are_on_its_page(http: TestClient) -> None:
+def test_an_execution_s_logs_have_a_page(http: TestClient) -> None:
     response = http.get("/system/logs?execution=%2342")
-    assert (response.status_code, response.headers["location"]) == (303, "/executions/42#logs")
+    assert (response.status_code, response.headers["location"]) == (303, "/executions/42/logs")
 
 
 @pytest.mark.parametrize("number", ["", "abc", "0", "-1", "9" * 20, "<script>"])
