@@ -22,6 +22,8 @@ MARKS = {
     State.WAITING: "[dim]waiting[/]",
     State.NEITHER: "[dim]not run[/]",
 }
+LONGEST = 160
+"""Characters of a value in the terminal; `--json` has them whole."""
 COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -87,7 +89,8 @@ def _facts(facts: list[FactChange], what: str, names: list[str]) -> Table:
 def _value(value: object, is_missing: bool) -> str:
     if is_missing:
         return "-"
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
 
 
 def _difference(fact: FactChange) -> str:

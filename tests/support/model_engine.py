@@ -38,7 +38,7 @@ def model_engine(engine: Engine, server: OpenAIServer) -> Engine:
         update={
             "openai_base_url": server.url,
             "openai_api_key": SecretStr(OpenAIServer.key),
-            "openai_timeout_seconds": 0.3,
+            "openai_timeout_seconds": 2.0,
         }
     )
     analyst = OpenAIAnalyst(
