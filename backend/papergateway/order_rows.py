@@ -135,13 +135,13 @@ def description(order: Order) -> str:
     is_filled = order.status is Status.FILLED
     verbs = {Side.BUY: ("Buy", "Bought"), Side.SELL: ("Sell", "Sold")}
     words = [verbs[order.side][is_filled], str(order.quantity), _NAMES[order.kind]]
-    prices = [_price(order), text(order.trigger()) if order.kind in _TWO_PRICES else None]
+    prices = [_price(order), text(order.trigger()) if order.kind in _SHOWS_TRIGGER else None]
     words += ["/".join(price for price in prices if price)]
     tif = "Day" if order.tif is Tif.DAY else order.tif
     return f"{' '.join(word for word in words if word)}, {tif}"
 
 
-_TWO_PRICES = (Kind.STOP_LIMIT, Kind.TRAILLMT)
+_SHOWS_TRIGGER = (Kind.STOP_LIMIT, Kind.TRAIL, Kind.TRAILLMT)
 
 
 def stamp(moment_ms: int) -> str:

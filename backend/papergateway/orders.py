@@ -1,4 +1,4 @@
-"""Orders: placing, questions and replies, changing, cancelling, preview; live orders and trades."""
+"""Orders: placing, questions and replies, changing, cancelling, preview, suppression."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
@@ -11,9 +11,7 @@ from backend.papergateway import (
     notifications,
     numbers,
     order_rows,
-    order_topics,
     preview,
-    trade_rows,
     twisting,
 )
 from backend.papergateway.account import ACCOUNT
@@ -27,7 +25,6 @@ from backend.papergateway.answers import (
     ok,
     world_of,
 )
-from backend.papergateway.days import days_began
 from backend.papergateway.trading import conversations, funds, placing, questions, tickets
 from backend.papergateway.trading.orders import Order
 from backend.papergateway.trading.placing import Failure
@@ -35,11 +32,8 @@ from backend.papergateway.trading.questions import Question
 from backend.papergateway.trading.tickets import Invalid, Malformed, Refused, Ticket
 from backend.papergateway.world import USER, World
 
-MOST_DAYS = 7
 MOST_SUPPRESSED = 51
-MOST_ORDERS = 1_000
 ALL = "-1"
-SORT = "sort_by_time"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -210,63 +204,6 @@ async def cancel(request: Request) -> Response:
     return ok({**done, "order_id": order.id, "conid": order.conid, "account": ACCOUNT})
 
 
-async def live_orders(request: Request) -> Response:
-    """
-    The first read of a session is cold: `snapshot` is false.
-
-    `force=true` empties the cache and is cold itself; a filtered read mutes the WebSocket's order
-    feed until a forced one.
-    """
-    world, query = world_of(request), request.query_params
-    account = world.account
-    if is_true(query.get("force")):
-        account.warm.discard("orders")
-        account.are_orders_muted = False
-    filters = {part.strip().lower() for part in query.get("filters", "").split(",") if part}
-    if filters:
-        account.are_orders_muted = True
-    if not account.is_warm("orders"):
-        return ok({"orders": [], "snapshot": False})
-    is_ours = query.get("accountId", ACCOUNT) == ACCOUNT
-    return ok({"orders": _live_rows(world, filters) if is_ours else [], "snapshot": True})
-
-
-def _live_rows(world: World, filters: set[str]) -> list[dict[str, Any]]:
-    """Those at work first, then as they changed."""
-    wanted = {name.replace("_", "") for name in filters - {SORT}}
-    found = [
-        order
-        for order in order_topics.todays(world)
-        if not wanted or order.status.lower() in wanted
-    ]
-    found.sort(key=lambda order: (not order.is_working, order.changed_ms))
-    instruments = world.market.instruments
-    return [order_rows.live(instruments[each.conid], each) for each in found[:MOST_ORDERS]]
-
-
-async def order_status(request: Request) -> Response:
-    """An order of another day is 503, one that never was 400."""
-    world, order = world_of(request), _order(request)
-    if order is None:
-        return bad_request("order not found")
-    if order not in order_topics.todays(world):
-        return failed(503, "Service Unavailable")
-    return ok(order_rows.status(world.desk, world.market.instruments[order.conid], order))
-
-
-async def trades(request: Request) -> Response:
-    """Executions of up to seven days; the first read of a session is cold."""
-    world, query = world_of(request), request.query_params
-    days = numbers.whole(query.get("days", "1"))
-    if days is None or not 1 <= days <= MOST_DAYS:
-        return bad_request(f"days must be between 1 and {MOST_DAYS}")
-    if not world.account.is_warm("trades") or query.get("accountId", ACCOUNT) != ACCOUNT:
-        return ok([])
-    since_ms = days_began(world.now(), days)
-    fills = [fill for fill in world.desk.state.fills if fill.at_ms >= since_ms]
-    return ok([trade_rows.row(world.desk, fill) for fill in fills])
-
-
 async def suppress(request: Request) -> Response:
     """For this session; ids that do not exist are taken, too."""
     ids = (await json_body(request)).get("messageIds")
@@ -284,9 +221,6 @@ async def reset_suppressed(request: Request) -> Response:
 _ORDER = "/iserver/account/{account}/order/{order}"
 
 routes = [
-    Route("/iserver/account/orders", _primed(live_orders)),
-    Route("/iserver/account/trades", _primed(trades)),
-    Route("/iserver/account/order/status/{order}", _primed(order_status)),
     Route("/iserver/account/{account}/orders", _primed(place), methods=["POST"]),
     Route("/iserver/account/{account}/orders/whatif", _primed(preview_order), methods=["POST"]),
     Route(_ORDER, _primed(modify), methods=["POST"]),

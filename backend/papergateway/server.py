@@ -24,6 +24,7 @@ from backend.core.errors import AppError, Conflict
 from backend.papergateway import (
     accounts,
     answers,
+    blotter,
     certificates,
     contracts,
     control,
@@ -52,6 +53,7 @@ API_ROUTES = [
     *marketdata.routes,
     *history.routes,
     *portfolio.routes,
+    *blotter.routes,
     *orders.routes,
     *websocket.routes,
 ]

@@ -9,7 +9,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from backend.core.clock import to_ms
-from backend.papergateway import topics
+from backend.papergateway import order_topics, topics
 from backend.papergateway.accounts import accounts_document
 from backend.papergateway.faults import FRAME_FAULTS, FaultKind
 from backend.papergateway.login import SERVER_INFO, LoginState
@@ -115,10 +115,18 @@ class Connection:
         while True:
             await self._beat()
             real = self.world.clock.real_seconds(BEAT_SECONDS)
+            await self._listen(max(SHORTEST_BEAT_SECONDS, min(real, BEAT_SECONDS)))
+
+    async def _listen(self, seconds: float) -> None:
+        """Until the next beat only news of the account is told: quotes have a pace of their own."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while (left := end - loop.time()) > 0:
             with suppress(TimeoutError):
-                seconds = max(SHORTEST_BEAT_SECONDS, min(real, BEAT_SECONDS))
-                await asyncio.wait_for(self._news.wait(), seconds)
-            self._news.clear()
+                await asyncio.wait_for(self._news.wait(), left)
+                self._news.clear()
+                if self._is_bound and self.world.session.is_established:
+                    await order_topics.feed(self)
 
     async def _beat(self) -> None:
         session = self.world.session

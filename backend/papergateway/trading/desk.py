@@ -237,10 +237,8 @@ class Desk:
         groups.follow_up(self, order)
 
     def request_cancel(self, order: Order) -> None:
-        """It takes hold a moment later. An order that is inactive goes at once."""
-        if not order.is_working:
-            self.cancel(order)
-        elif order.status is not Status.PENDING_CANCEL:
+        """It takes hold a moment later."""
+        if order.status is not Status.PENDING_CANCEL:
             order.cancel_ms = self.now_ms + CANCELLING_MS
             order.acknowledged_ms = None
             self.set_status(order, Status.PENDING_CANCEL)

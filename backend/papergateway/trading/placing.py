@@ -56,7 +56,7 @@ def place(
         placed.append(_take(desk, ticket, taken, group, twist, submitter))
     orders = [each for each in placed if isinstance(each, Order)]
     # Children arrive first: what a parent sets off must find them.
-    for order in reversed(orders):
+    for order in sorted(orders, key=lambda each: each.parent_id is None):
         _send(desk, order)
     return placed
 

@@ -159,6 +159,13 @@ def test_a_child_of_an_unknown_contract_refuses_everything(desk: Desk) -> None:
     assert desk.state.orders == {}
 
 
+def test_a_child_of_an_unknown_parent_refuses_everything(desk: Desk) -> None:
+    child = ticket(parentId="q", side="SELL", orderType="STP", price=100.0)
+    with pytest.raises(Refused, match="Parent order q was not found"):
+        placing.place(desk, [ticket(cOID="p"), child])
+    assert desk.state.orders == {}
+
+
 def test_the_first_fill_of_a_group_cancels_the_others(desk: Desk) -> None:
     price = last(desk)
     lows = [Decimal("0.3"), Decimal("0.6"), Decimal("0.9")]
