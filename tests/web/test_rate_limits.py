@@ -1,5 +1,6 @@
 """How often somebody may try."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,8 +30,9 @@ def test_the_eleventh_guess_at_a_password_has_to_wait(anonymous: TestClient) -> 
         assert guess(anonymous, "ann").status_code == 401
     response = guess(anonymous, " ANN ")
     assert response.status_code == 429
-    assert 890 <= int(response.headers["Retry-After"]) <= 900
-    assert "Try again in 15 minutes" in response.text
+    # Until the first guess is a quarter of an hour old.
+    assert 600 <= int(response.headers["Retry-After"]) <= 900
+    assert re.search(r"Try again in 1\d minutes", response.text)
     assert guess(anonymous, "bob").status_code == 401
 
 
