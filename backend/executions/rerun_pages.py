@@ -27,8 +27,9 @@ def act_on_chosen(
     id: Ids, then: str = "", back: Annotated[str, Query(max_length=2000)] = ""
 ) -> Response:
     """Where the buttons below the list lead; a script disables those that do not fit."""
+    id = sorted(set(id))
     if then == "compare" and len(id) == 2:
-        older, newer = sorted(id)
+        older, newer = id
         return RedirectResponse(f"/executions/compare?a={older}&b={newer}", status_code=303)
     if then == "rerun" and id:
         chosen = "&".join(f"id={each}" for each in id)

@@ -370,7 +370,8 @@ def test_two_are_compared_and_other_numbers_are_sent_back(http: TestClient) -> N
 
     assert chosen("then=compare&id=9&id=4") == "/executions/compare?a=4&b=9"
     assert chosen("then=compare&id=9&back=symbol%3DAAPL") == "/executions?symbol=AAPL"
-    assert chosen("then=rerun&id=9&id=4") == "/executions/rerun?id=9&id=4"
+    assert chosen("then=compare&id=9&id=9") == "/executions"
+    assert chosen("then=rerun&id=9&id=4") == "/executions/rerun?id=4&id=9"
     assert chosen("then=rerun") == "/executions"
     assert chosen("then=rerun&back=//evil.example") == "/executions"
 
@@ -386,7 +387,7 @@ def test_programs_count_and_search_as_people_do(api: Api, engine: Engine) -> Non
     assert counts["at_most"] == 10_000
     assert api.get("/executions/counts", symbol="MSFT")["by_state"] == {"failed": 1}
 
-    def ids(**asked: str) -> list[int]:
+    def ids(**asked: Any) -> list[int]:
         return [each["id"] for each in api.get("/executions", **asked)["executions"]]
 
     assert ids(q="bars") == [failed]
