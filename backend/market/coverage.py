@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from backend.market.models import Contract as ContractRow
 
 SHOWN = 60
 """Cells of a map: the last sessions, or weeks, or months."""
-PAGE = 20
+PAGE = 15
 """Symbols on one page."""
 
 CellState = Literal["whole", "part", "none", "outside", "open"]
@@ -72,6 +73,13 @@ class StoredSeries:
     cells: list[Cell]
 
     @property
+    def runs(self) -> list[tuple[int, list[Cell]]]:
+        """Neighbours of one state together, each with its place: a page of many maps is lighter."""
+        grouped = groupby(enumerate(self.cells), key=lambda item: item[1].state)
+        runs = [list(run) for _, run in grouped]
+        return [(run[0][0], [cell for _, cell in run]) for run in runs]
+
+    @property
     def missing(self) -> int:
         """Bars that were fetched for and did not come, within the cells that are shown."""
         return sum(cell.missing for cell in self.cells)
@@ -103,10 +111,46 @@ def of_symbols(session: Session, names: Sequence[str], now: datetime) -> list[St
         .where(ContractRow.symbol.in_(names))
     ).all()
     totals = _totals(session, [coverage.conid for coverage, _ in rows])
-    found = [
-        _series(session, coverage, contracts.of_row(row), totals, now) for coverage, row in rows
-    ]
+    groups: dict[tuple[str, Timeframe], list[tuple[BarCoverage, ContractRow]]] = {}
+    for coverage, contract in rows:
+        groups.setdefault((contract.calendar, coverage.timeframe), []).append((coverage, contract))
+    found = []
+    for (calendar, timeframe), group in groups.items():
+        grid = _grid(calendars.calendar(calendar), timeframe, now)
+        stored = _stored(session, grid, [coverage.conid for coverage, _ in group])
+        found += [
+            _series(grid, coverage, contracts.of_row(contract), totals, stored)
+            for coverage, contract in group
+        ]
     return sorted(found, key=lambda s: (s.contract.symbol, s.contract.conid, s.timeframe.seconds))
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """The cells of every series of one timeframe on one calendar, worked out once."""
+
+    calendar: Calendar
+    timeframe: Timeframe
+    now_ms: int
+    edges: IntArray
+    """When each cell begins: a session's opening, or the bar itself where bars are longer."""
+    starts: IntArray
+    """Of the bars that have closed by now."""
+
+    def per_cell(self, starts: IntArray) -> IntArray:
+        rows = np.searchsorted(self.edges, starts, side="right") - 1
+        return np.bincount(rows, minlength=len(self.edges)).astype(np.int64)
+
+
+def _grid(calendar: Calendar, timeframe: Timeframe, now: datetime) -> _Grid:
+    unit = Timeframe.DAY if timeframe.is_intraday else timeframe
+    reach = timedelta(seconds=2 * SHOWN * unit.seconds) + timedelta(days=40)
+    edges = expected_starts(calendar, unit, now - reach, now)[-SHOWN:]
+    starts = expected_starts(
+        calendar, timeframe, from_ms(int(edges[0])) if len(edges) else now, now
+    )
+    starts = starts[bar_close_ms(calendar, timeframe, starts) <= to_ms(now)]
+    return _Grid(calendar, timeframe, to_ms(now), edges, starts)
 
 
 def _totals(session: Session, conids: Sequence[int]) -> dict[tuple[int, Timeframe], int]:
@@ -115,79 +159,64 @@ def _totals(session: Session, conids: Sequence[int]) -> dict[tuple[int, Timefram
     return {(conid, timeframe): count for conid, timeframe, count in rows}
 
 
+def _stored(session: Session, grid: _Grid, conids: Sequence[int]) -> dict[tuple[int, int], int]:
+    """(Contract, cell) -> how many bars are stored."""
+    if not len(grid.edges):
+        return {}
+    bounds = cast(literal(grid.edges.tolist(), ARRAY(BigInteger)), ARRAY(BigInteger))
+    cell = func.width_bucket(Bar.time, bounds)
+    query = (
+        select(Bar.conid, cell - 1, func.count())
+        .where(Bar.conid.in_(conids), Bar.timeframe == grid.timeframe)
+        .where(Bar.time >= int(grid.edges[0]))
+        .group_by(Bar.conid, cell)
+    )
+    return {(conid, place): count for conid, place, count in session.execute(query)}
+
+
 def _series(
-    session: Session,
+    grid: _Grid,
     coverage: BarCoverage,
     contract: Contract,
     totals: dict[tuple[int, Timeframe], int],
-    now: datetime,
+    stored: dict[tuple[int, int], int],
 ) -> StoredSeries:
-    calendar, timeframe = calendars.calendar(contract.calendar), coverage.timeframe
     quality: dict[str, Any] = coverage.quality
     return StoredSeries(
         contract=contract,
-        timeframe=timeframe,
-        bars=totals.get((coverage.conid, timeframe), 0),
+        timeframe=coverage.timeframe,
+        bars=totals.get((coverage.conid, coverage.timeframe), 0),
         starts_at=from_ms(coverage.from_ms),
         ends_at=from_ms(coverage.to_ms),
-        behind=_behind(calendar, timeframe, coverage.to_ms, now),
+        behind=_behind(grid, coverage.to_ms),
         is_delayed=coverage.is_delayed,
         score=quality["score"],
         breaches=list(quality["breaches"]),
         fetched_at=coverage.fetched_at,
-        cells=cells(session, calendar, coverage, now),
+        cells=_cells(grid, coverage, stored),
     )
 
 
-def _behind(calendar: Calendar, timeframe: Timeframe, since: int, now: datetime) -> int:
+def _behind(grid: _Grid, since: int) -> int:
     # The longest bar that may close right after `since` began a month before.
-    reach = timedelta(seconds=timeframe.seconds, days=1)
-    starts = expected_starts(calendar, timeframe, from_ms(since) - reach, now)
-    closes = bar_close_ms(calendar, timeframe, starts)
-    return int(np.sum((closes > since) & (closes <= to_ms(now))))
+    reach = timedelta(seconds=grid.timeframe.seconds, days=1)
+    starts = expected_starts(
+        grid.calendar, grid.timeframe, from_ms(since) - reach, from_ms(grid.now_ms)
+    )
+    closes = bar_close_ms(grid.calendar, grid.timeframe, starts)
+    return int(np.sum((closes > since) & (closes <= grid.now_ms)))
 
 
-def cells(session: Session, calendar: Calendar, coverage: BarCoverage, now: datetime) -> list[Cell]:
+def _cells(grid: _Grid, coverage: BarCoverage, stored: dict[tuple[int, int], int]) -> list[Cell]:
     """The last `SHOWN` of them up to now, oldest first."""
-    timeframe = coverage.timeframe
-    edges = _edges(calendar, timeframe, now)
-    if not len(edges):
-        return []
-    starts = expected_starts(calendar, timeframe, from_ms(int(edges[0])), now)
-    starts = starts[bar_close_ms(calendar, timeframe, starts) <= to_ms(now)]
-    is_covered = (starts >= coverage.from_ms) & (starts < coverage.to_ms)
-    expected, covered = _per_cell(edges, starts), _per_cell(edges, starts[is_covered])
-    stored = _stored(session, coverage, edges)
+    is_covered = (grid.starts >= coverage.from_ms) & (grid.starts < coverage.to_ms)
+    expected, covered = grid.per_cell(grid.starts), grid.per_cell(grid.starts[is_covered])
     return [
         Cell(
             start=from_ms(int(edge)),
             expected=int(expected[row]),
             covered=int(covered[row]),
-            stored=stored.get(row, 0),
+            stored=stored.get((coverage.conid, row), 0),
         )
-        for row, edge in enumerate(edges)
+        for row, edge in enumerate(grid.edges)
     ]
-
-
-def _edges(calendar: Calendar, timeframe: Timeframe, now: datetime) -> IntArray:
-    """When each cell begins: a session's opening, or the bar itself where bars are longer."""
-    unit = Timeframe.DAY if timeframe.is_intraday else timeframe
-    reach = timedelta(seconds=2 * SHOWN * unit.seconds) + timedelta(days=40)
-    return expected_starts(calendar, unit, now - reach, now)[-SHOWN:]
-
-
-def _per_cell(edges: IntArray, starts: IntArray) -> IntArray:
-    rows = np.searchsorted(edges, starts, side="right") - 1
-    return np.bincount(rows, minlength=len(edges)).astype(np.int64)
-
-
-def _stored(session: Session, coverage: BarCoverage, edges: IntArray) -> dict[int, int]:
-    bounds = cast(literal(edges.tolist(), ARRAY(BigInteger)), ARRAY(BigInteger))
-    row = func.width_bucket(Bar.time, bounds)
-    query = (
-        select(row - 1, func.count())
-        .where(Bar.conid == coverage.conid, Bar.timeframe == coverage.timeframe)
-        .where(Bar.time >= int(edges[0]))
-        .group_by(row)
-    )
-    return {place: count for place, count in session.execute(query)}
