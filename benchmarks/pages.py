@@ -31,7 +31,7 @@ GOAL_MS = {"/": 50, "/executions": 50, "/executions/{id}": 50}
 PATHS: tuple[str, ...] = (
     *("/", "/executions", "/executions/{id}", "/executions?outcome=failed"),
     *("/executions/{id}/replay", "/strategies", "/strategies/1", "/strategies/new", "/decisions"),
-    *("/prompts", "/market", "/system"),
+    *("/decisions?symbol=AAPL&action=BUY", "/prompts", "/prompts/chart", "/market", "/system"),
 )
 OVERVIEW_GOAL_KB = 150
 

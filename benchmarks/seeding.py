@@ -45,8 +45,12 @@ def seed(clock: Clock, *, executions: int, records_per_execution: int = 13, days
         session.execute(_REST, parameters)
         if records_per_execution:
             session.execute(_RECORDS, parameters)
+        session.execute(_DECISIONS)
+        session.execute(_QUESTIONS)
     with database.statements() as connection:
-        connection.execute(text("VACUUM ANALYZE executions, workflow_lineage"))
+        connection.execute(
+            text("VACUUM ANALYZE executions, workflow_lineage, decisions, questions")
+        )
 
 
 def _ensure_months(first: datetime, last: datetime) -> None:
@@ -126,4 +130,34 @@ SELECT created_at + sequence * interval '50 ms', id, sequence,
   md5((id * 100 + sequence)::text)
 FROM executions, generate_series(1, :records) AS sequence
 ORDER BY id, sequence
+""")
+
+_DECISIONS = text("""
+INSERT INTO decisions (execution_id, recorded_at, strategy_id, strategy_version_id, symbol, conid,
+  contract, timeframe, as_of, last_bar_time, last_close, action, reason_code, sentence, confidence,
+  entry, stop, targets, reward_to_risk, analyst, is_rule_based, claims, claims_wrong, closes,
+  is_simulated, has_plan, outcome, bars_after, after_1, after_5, after_20, touched, touched_bar,
+  touch_is_ambiguous)
+SELECT id, created_at + interval '500 ms', strategy_id, strategy_version_id, symbol, 265598,
+  '{"timezone": "America/New_York", "currency": "USD", "calendar": "XNYS"}', '1d', due_at,
+  extract(epoch FROM due_at)::bigint * 1000, 100, signal_action, reason_code, reason,
+  random(), 100, CASE signal_action WHEN 'SELL' THEN 104 ELSE 96 END,
+  CASE signal_action WHEN 'SELL' THEN '["92", "88"]'::jsonb ELSE '["108", "112"]' END, 2.5,
+  'gpt-5-mini', false, 12, id % 3, '[98, 99.5, 97, 101, 100]', true, outcome = 'observed', outcome,
+  20, random() / 50 - 0.01, random() / 20 - 0.025, random() / 10 - 0.05,
+  CASE id % 3 WHEN 0 THEN 'stop' WHEN 1 THEN 'target' END, CASE id % 3 WHEN 2 THEN NULL ELSE 4 END,
+  false
+FROM executions WHERE signal_action IS NOT NULL AND outcome IS NOT NULL
+""")
+
+_QUESTIONS = text("""
+INSERT INTO questions (execution_id, name, recorded_at, prompt_version_id, system_version_id,
+  analyst, is_rule_based, model, tokens, cost_usd, seconds, attempts)
+SELECT decisions.execution_id, kind, recorded_at, mine.version_id, system.version_id, 'openai',
+  false, 'gpt-5-mini', 3000, 0.002, 4, 1 + (decisions.execution_id % 20 = 0)::int
+FROM decisions, (VALUES ('1d', 'chart'), ('1w', 'chart'), ('view', 'view')) AS asked(kind, prompt)
+JOIN prompts ON prompts.name = asked.prompt
+JOIN prompt_labels AS mine ON mine.prompt_id = prompts.id AND mine.label = 'production',
+  (SELECT version_id FROM prompt_labels JOIN prompts ON prompts.id = prompt_id
+   WHERE name = 'system' AND label = 'production') AS system
 """)

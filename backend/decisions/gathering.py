@@ -23,11 +23,16 @@ AT_ONCE = 200
 SHOWN_BARS = 40
 """Bars of the small line that stands in for a picture."""
 
+# What is kept already is left out first: to look into a record's JSON costs far more than that.
 _SIGNALS = text("""
-SELECT signal.execution_id, signal.recorded_at, signal.input, signal.output,
+WITH missing AS MATERIALIZED (
+  SELECT id, recorded_at FROM workflow_lineage AS record
+  WHERE step = 'generate_signal' AND status IN ('finished', 'ended') AND recorded_at >= :since
+    AND NOT EXISTS (SELECT FROM decisions WHERE decisions.execution_id = record.execution_id))
+SELECT signal.execution_id, recorded_at, signal.input, signal.output,
   execution.strategy_id, execution.strategy_version_id, execution.symbol,
   execution.is_simulated, talked.output AS talked, drawn.output AS drawn
-FROM workflow_lineage AS signal
+FROM missing JOIN workflow_lineage AS signal USING (id, recorded_at)
 JOIN executions AS execution ON execution.id = signal.execution_id
 LEFT JOIN LATERAL (
   SELECT output FROM workflow_lineage AS record
@@ -39,30 +44,28 @@ LEFT JOIN LATERAL (
   WHERE record.execution_id = signal.execution_id AND record.step = 'render_charts'
     AND record.output IS NOT NULL
   ORDER BY sequence DESC LIMIT 1) AS drawn ON true
-WHERE signal.step = 'generate_signal' AND signal.status IN ('finished', 'ended')
-  AND execution.replay_of IS NULL
-  AND signal.recorded_at >= :since
-  AND signal.output ? 'signal' AND signal.input ? 'snapshots'
-  AND NOT EXISTS (SELECT FROM decisions WHERE decisions.execution_id = signal.execution_id)
-ORDER BY signal.recorded_at LIMIT :count
+WHERE execution.replay_of IS NULL AND signal.output ? 'signal' AND signal.input ? 'snapshots'
+ORDER BY recorded_at LIMIT :count
 """)
 
 _TALKS = text("""
-SELECT record.execution_id, record.recorded_at, execution.prompt_versions,
+WITH missing AS MATERIALIZED (
+  SELECT id, recorded_at FROM workflow_lineage AS record
+  WHERE step IN ('analyze_charts', 'form_view') AND status IN ('finished', 'failed')
+    AND recorded_at >= :since
+    AND NOT EXISTS (
+      SELECT FROM questions WHERE questions.execution_id = record.execution_id
+        AND (questions.name = 'view') = (record.step = 'form_view')))
+SELECT record.execution_id, recorded_at, execution.prompt_versions,
   COALESCE(record.output->'conversations', '[]'::jsonb)
     || COALESCE(NULLIF(jsonb_build_array(record.output->'view_conversation'), '[null]'), '[]')
     AS conversations
-FROM workflow_lineage AS record
+FROM missing JOIN workflow_lineage AS record USING (id, recorded_at)
 JOIN executions AS execution ON execution.id = record.execution_id
-WHERE record.step IN ('analyze_charts', 'form_view') AND record.status IN ('finished', 'failed')
-  AND execution.replay_of IS NULL
-  AND record.recorded_at >= :since AND execution.prompt_versions ? 'system'
+WHERE execution.replay_of IS NULL AND execution.prompt_versions ? 'system'
   AND (record.output->'conversations'->0 IS NOT NULL
     OR jsonb_typeof(record.output->'view_conversation') = 'object')
-  AND NOT EXISTS (
-    SELECT FROM questions WHERE questions.execution_id = record.execution_id
-      AND (questions.name = 'view') = (record.step = 'form_view'))
-ORDER BY record.recorded_at LIMIT :count
+ORDER BY recorded_at LIMIT :count
 """)
 
 _OUTCOMES = text("""
