@@ -153,11 +153,11 @@ FROM executions WHERE signal_action IS NOT NULL AND outcome IS NOT NULL
 _QUESTIONS = text("""
 INSERT INTO questions (execution_id, name, recorded_at, prompt_version_id, system_version_id,
   analyst, is_rule_based, model, tokens, cost_usd, seconds, attempts)
-SELECT decisions.execution_id, kind, recorded_at, mine.version_id, system.version_id, 'openai',
-  false, 'gpt-5-mini', 3000, 0.002, 4, 1 + (decisions.execution_id % 20 = 0)::int
-FROM decisions, (VALUES ('1d', 'chart'), ('1w', 'chart'), ('view', 'view')) AS asked(kind, prompt)
+SELECT decisions.execution_id, asked.name, recorded_at, mine.version_id, system.version_id,
+  'openai', false, 'gpt-5-mini', 3000, 0.002, 4, 1 + (decisions.execution_id % 20 = 0)::int
+FROM decisions, (VALUES ('1d', 'chart'), ('1w', 'chart'), ('view', 'view')) AS asked(name, prompt)
 JOIN prompts ON prompts.name = asked.prompt
 JOIN prompt_labels AS mine ON mine.prompt_id = prompts.id AND mine.label = 'production',
   (SELECT version_id FROM prompt_labels JOIN prompts ON prompts.id = prompt_id
-   WHERE name = 'system' AND label = 'production') AS system
+   WHERE prompts.name = 'system' AND label = 'production') AS system
 """)

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, Subquery, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -91,14 +91,8 @@ def by_version(
     asked: list[ColumnElement[bool]] = [column.in_(numbers)]
     if since is not None:
         asked.append(Question.recorded_at >= since)
-    for row in session.execute(_costs(column, asked)).mappings():
-        _add_costs(found[numbers[row["version_id"]]], row)
-    # An execution was asked several questions by one version, but is one run.
-    runs = select(column.label("version_id"), Question.execution_id).where(*asked).distinct()
-    for row in session.execute(_outcomes(runs)).mappings():
-        found[numbers[row["version_id"]]].outcomes[row["outcome"]] = row["runs"]
-    for row in session.execute(_decisions(runs)).mappings():
-        _add_decisions(found[numbers[row["version_id"]]], row)
+    for row in session.execute(_summed(column, asked)).mappings():
+        _add(found[numbers[row["version_id"]]], row)
     return found
 
 
@@ -126,27 +120,24 @@ def spent(session: Session, since: datetime) -> dict[int, tuple[int, Decimal]]:
     """Prompt's id -> runs and money since a moment."""
     found: dict[int, tuple[int, Decimal]] = {}
     for column in (Question.prompt_version_id, Question.system_version_id):
+        run = _runs(column, [Question.recorded_at >= since])
         rows = session.execute(
-            select(
-                PromptVersion.prompt_id,
-                func.count(Question.execution_id.distinct()),
-                func.sum(Question.cost_usd),
-            )
-            .join(PromptVersion, PromptVersion.id == column)
-            .where(Question.recorded_at >= since)
+            select(PromptVersion.prompt_id, func.count(), func.sum(run.c.cost_usd))
+            .join(PromptVersion, PromptVersion.id == run.c.version_id)
             .group_by(PromptVersion.prompt_id)
         )
         found |= {prompt_id: (runs, cost) for prompt_id, runs, cost in rows}
     return found
 
 
-def _costs(column: Any, asked: list[ColumnElement[bool]]) -> Select[*tuple[Any, ...]]:
+def _runs(column: Any, asked: list[ColumnElement[bool]]) -> Subquery:
+    """One row per version and execution: several questions of one version are one run."""
     return (
         select(
             column.label("version_id"),
+            Question.execution_id,
             func.count().label("questions"),
             func.count().filter(Question.is_rule_based).label("rule_based"),
-            func.count(Question.execution_id.distinct()).label("runs"),
             func.sum(Question.tokens).label("tokens"),
             func.sum(Question.cost_usd).label("cost_usd"),
             func.count(Question.reason_code).label("refused"),
@@ -155,50 +146,47 @@ def _costs(column: Any, asked: list[ColumnElement[bool]]) -> Select[*tuple[Any, 
             .label("repaired"),
         )
         .where(*asked)
-        .group_by(column)
+        .group_by(column, Question.execution_id)
+        .subquery()
     )
 
 
-def _outcomes(runs: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    run = runs.subquery()
-    return (
-        select(run.c.version_id, Execution.outcome, func.count().label("runs"))
-        .join(Execution, Execution.id == run.c.execution_id)
-        .where(Execution.outcome.is_not(None))
-        .group_by(run.c.version_id, Execution.outcome)
-    )
-
-
-def _decisions(runs: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    run = runs.subquery()
+def _summed(column: Any, asked: list[ColumnElement[bool]]) -> Select[*tuple[Any, ...]]:
+    """Everything in one pass: a row per version, outcome and action."""
+    run = _runs(column, asked)
     return (
         select(
             run.c.version_id,
+            Execution.outcome,
             Decision.action,
-            func.count().label("decisions"),
-            func.count(Decision.confidence).label("sure"),
-            func.sum(Decision.confidence).label("confidence"),
+            func.count().label("runs"),
+            *(func.sum(run.c[name]).label(name) for name in _OF_RUNS),
+            func.count(Decision.confidence).label("confidences"),
+            func.sum(Decision.confidence).label("confidence_sum"),
             func.count(Decision.after_5).label("judged"),
             func.count().filter(Decision.after_5 > 0).label("hits"),
             func.sum(Decision.claims).label("claims"),
             func.sum(Decision.claims_wrong).label("claims_wrong"),
         )
-        .join(Decision, Decision.execution_id == run.c.execution_id)
-        .group_by(run.c.version_id, Decision.action)
+        .join(Execution, Execution.id == run.c.execution_id)
+        .outerjoin(Decision, Decision.execution_id == run.c.execution_id)
+        .group_by(run.c.version_id, Execution.outcome, Decision.action)
     )
 
 
-def _add_costs(results: VersionResults, row: Any) -> None:
-    for name in ("questions", "rule_based", "runs", "tokens", "cost_usd", "refused", "repaired"):
-        setattr(results, name, row[name])
+_OF_RUNS = ("questions", "rule_based", "tokens", "cost_usd", "refused", "repaired")
+_OF_DECISIONS = ("confidences", "confidence_sum", "claims", "claims_wrong")
 
 
-def _add_decisions(results: VersionResults, row: Any) -> None:
-    results.actions[row["action"]] = row["decisions"]
-    results.confidences += row["sure"]
-    results.confidence_sum += row["confidence"] or 0.0
-    results.claims += row["claims"]
-    results.claims_wrong += row["claims_wrong"]
-    if row["action"] is not Action.HOLD:
+def _add(results: VersionResults, row: Any) -> None:
+    for name in ("runs", *_OF_RUNS, *_OF_DECISIONS):
+        setattr(results, name, getattr(results, name) + (row[name] or 0))
+    outcome, action = row["outcome"], row["action"]
+    if outcome is not None:
+        results.outcomes[outcome] = results.outcomes.get(outcome, 0) + row["runs"]
+    if action is not None:
+        results.actions[action] = results.actions.get(action, 0) + row["runs"]
+    # A HOLD has no direction that could come true.
+    if action in (Action.BUY, Action.SELL):
         results.judged += row["judged"]
         results.hits += row["hits"]
