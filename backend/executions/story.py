@@ -65,7 +65,7 @@ def _headline(execution: Execution, facts: Facts, ended_at: str) -> str:
     if execution.outcome is not None:
         return _ENDINGS[execution.outcome](symbol, facts)
     if execution.status is Status.PARKED:
-        return "It is parked, and goes on by itself once the broker's session is back."
+        return "It is parked, and goes on by itself once what it waits for is back."
     if execution.status is Status.QUEUED or execution.current_step is None:
         return "It waits for a worker."
     step = execution.current_step

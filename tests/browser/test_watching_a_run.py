@@ -38,7 +38,7 @@ def resume(engine: Engine, execution_id: int) -> None:
 
 def test_steps_arrive_without_a_reload_and_what_is_open_stays_open(page: Page, site: Site) -> None:
     execution_id = parked(site.engine)
-    page.goto(f"/executions/{execution_id}")
+    page.goto(f"/executions/{execution_id}", timeout=60_000)
     expect(page.locator("#run-head h2")).to_have_text(re.compile("It is parked"))
     page.locator("#step-preflight summary", has_text="Input, output and record").click()
     expect(page.locator("#record-0 [data-json]").first).to_be_visible()

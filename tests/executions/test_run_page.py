@@ -323,6 +323,7 @@ def test_numbers_that_are_gone_are_said_to_be_unchecked(http: TestClient, engine
 
 def test_verification_shows_the_chain_and_the_first_break(http: TestClient, engine: Engine) -> None:
     execution, records = engine.run()
+    assert f'data-load="/executions/{execution.id}/verify"' in run_page(http, execution.id)
     html = page(http, f"/executions/{execution.id}/verify")
     assert "Intact: 13 records and" in html
     for record in records:
