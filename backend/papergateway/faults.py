@@ -59,6 +59,8 @@ class FaultKind(StrEnum):
     FRAME_TWICE = "frame_twice", "a WebSocket frame is sent twice"
     FRAME_LATE = "frame_late", "a WebSocket frame arrives after the next one"
     FRAME_BYTES = "frame_bytes", "a WebSocket text frame that is not UTF-8"
+    FRAME_LOST = "frame_lost", "a WebSocket frame never arrives"
+    FRAME_CUT = "frame_cut", "the WebSocket is cut instead of sending a frame"
     NO_HEARTBEAT = "no_heartbeat", "the WebSocket's heartbeats are missing"
 
 
@@ -76,6 +78,8 @@ FRAME_FAULTS = frozenset(
         FaultKind.FRAME_TWICE,
         FaultKind.FRAME_LATE,
         FaultKind.FRAME_BYTES,
+        FaultKind.FRAME_LOST,
+        FaultKind.FRAME_CUT,
         FaultKind.NO_HEARTBEAT,
     }
 )

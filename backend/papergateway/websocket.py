@@ -76,6 +76,10 @@ class Connection:
     async def send(self, frame: dict[str, Any]) -> None:
         """One frame, or what a fault makes of it."""
         fault = self.world.faults.strike(_DISTURBING, "WS", str(frame.get("topic", "")))
+        if fault and fault.kind in (FaultKind.FRAME_LOST, FaultKind.FRAME_CUT):
+            if fault.kind is FaultKind.FRAME_CUT:
+                self.hang_up()
+            return
         if fault and fault.kind is FaultKind.FRAME_LATE and self._held_back is None:
             self._held_back = frame
             return

@@ -189,3 +189,29 @@ def test_a_prompt_is_pushed_as_a_notification(
     prompt = trader.place(trader.ticket())
     (pushed,) = listener.topic("ntf")["args"]
     assert (pushed["orderId"], pushed["reqId"]) == (prompt["orderId"], prompt["reqId"])
+
+
+def test_an_execution_can_get_lost_and_is_found_by_asking(
+    trader: Trader, gateway: RunningGateway, listener: Listener
+) -> None:
+    gateway.control.run_at(0.001)
+    listener.say('str+{"realtimeUpdatesOnly":true}')
+    listener.topic("str")
+    gateway.control.add_fault("frame_lost", "str", times=1)
+    trader.place(trader.ticket(cOID="lost"))
+    assert "str" not in listener.topics_until_tic()
+    assert trader.trades()[0]["order_ref"] == "lost"
+    gateway.control.advance(2)
+    assert listener.topic("str")["args"][0]["commission"] == "1.00"
+
+
+def test_a_line_can_be_cut_in_the_middle_of_the_news(
+    trader: Trader, gateway: RunningGateway, listener: Listener
+) -> None:
+    listener.say("sor")
+    listener.topic("sor")
+    gateway.control.add_fault("frame_cut", "sor", times=1)
+    trader.place(trader.ticket())
+    with pytest.raises(Exception, match="close"):
+        listener.topics_until_tic()
+    assert trader.live()[0]["status"] == "Filled"
