@@ -43,7 +43,7 @@ def new_strategy(
         document = template(template_name).for_symbol(symbol.strip().upper() or "AAPL")
     document = {**document, "name": service.free_name(session, document["name"])}
     draft = editor.of_definition(StrategyDefinition.model_validate(document))
-    extra = {"template_name": "" if copy_of else template_name}
+    extra = {"template_name": "" if copy_of else template_name, "symbol": symbol}
     return _show(request, session, draft, extra=extra)
 
 
@@ -196,6 +196,7 @@ def _show(
         "is_fresh": fields is None,
         "at_step": sent.get("at_step", ""),
         "template_name": "",
+        "symbol": "",
         "is_imported": False,
         "collision": None,
         **(extra or {}),

@@ -95,7 +95,7 @@ def _limits(definition: StrategyDefinition) -> list[str]:
     ]
     named = " and ".join(filter(None, largest))
     return [
-        f"Loses at most {_percent(risk.risk_per_trade)} of the equity at its stop.",
+        f"Loses at most {_percent(risk.risk_per_trade)} of the equity at its stop. {_size(risk)}",
         f"At most {_percent(risk.max_share_of_equity)} of the equity in one instrument"
         + (f", {named} in one order" if named else "")
         + f", {risk.max_orders_per_day} orders a day.",
@@ -103,6 +103,16 @@ def _limits(definition: StrategyDefinition) -> list[str]:
         if definition.mode == "observe"
         else f"Orders: {definition.orders.order_type}, {definition.orders.tif}.",
     ]
+
+
+def _size(risk: Any) -> str:
+    if risk.sizing == "quantity":
+        return f"A trade has {_plain(risk.fixed_quantity)} shares."
+    if risk.sizing == "value":
+        return f"A trade is worth {_plain(risk.fixed_value)}."
+    if risk.sizing == "volatility":
+        return f"A trade is so large that {_plain(risk.atr_multiple)} {risk.atr_label} cost that."
+    return "A trade is as large as that allows."
 
 
 def _plain(number: Decimal) -> str:
