@@ -1,10 +1,11 @@
 """REST for replays, and for two executions side by side."""
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
+import orjson
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.database import SessionDep
 from backend.executions import comparing, replay, service
@@ -40,6 +41,15 @@ class ReplayRequest(BaseModel):
         description="New texts by kind of prompt; each is saved as a version that runs nowhere"
         " else.",
     )
+
+    @model_validator(mode="after")
+    def _can_be_stored(self) -> Self:
+        try:
+            orjson.dumps(self.model_dump())
+        except orjson.JSONEncodeError:
+            # Half of a surrogate pair, or a number beyond 64 bits.
+            raise ValueError("A text or a number in it cannot be stored") from None
+        return self
 
 
 class ReplayOut(ExecutionOut):

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from backend.analysis.cost import priced
 from backend.core.settings import settings
 from backend.executions.changes import Wanted
+from backend.executions.models import Status
 from backend.executions.prompt_choice import PREFIX
 from backend.executions.sources import Source
 from backend.indicators.base import read_spelling, spell
@@ -71,6 +72,13 @@ class ReplayForm:
             if not self.source.is_done(step.name):
                 break
         return possible
+
+    @property
+    def why_not(self) -> str:
+        """Why nothing can be replayed now; empty where it can."""
+        if self.source.execution.status in (Status.QUEUED, Status.RUNNING):
+            return "It is still under way."
+        return "" if self.steps else "Nothing of it is on record."
 
     @property
     def charts(self) -> list[tuple[str, str]]:

@@ -58,6 +58,31 @@ def test_a_wrong_replay_is_refused_with_field_and_mend(api: Api, source: int) ->
     api.refused("GET", "/executions/compare", 422, params={"a": source})
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        r'{"prompt_texts": {"chart": "\ud800"}}',
+        r'{"prompt_texts": {"\ud800": "x"}}',
+        r'{"settings": {"\ud800": 1}}',
+        r'{"settings": {"analysis.model": "\ud800"}}',
+        '{"settings": {"risk.max_quantity": 1%s}}' % ("0" * 400),
+        '{"settings": {"risk.max_quantity": "NaN"}}',
+        '{"settings": {"": 1}}',
+        '{"settings": {"%s": 1}}' % ("a." * 5000),
+        '{"settings": {"charts.0": null}}',
+        '{"settings": {"signal": {}}}',
+        '{"settings": {"prompts.chart": {"x": 1}}}',
+    ],
+)
+def test_what_no_setting_can_be_is_refused_and_nothing_breaks(
+    api: Api, source: int, body: str
+) -> None:
+    headers = {"Content-Type": "application/json", **api.headers}
+    path = f"/api/executions/{source}/replays"
+    response = api.http.post(path, headers=headers, content=body)
+    assert response.status_code == 422, response.text
+
+
 def test_to_replay_needs_the_scope_operate(api: Api, source: int) -> None:
     reader = Api(api.http, new_key("reader", "read"))
     reader.refused("POST", f"/executions/{source}/replays", 403)

@@ -218,6 +218,7 @@ def test_an_execution_that_stopped_early_offers_the_steps_on_record(
 
 def test_one_under_way_cannot_be_replayed_yet(http: TestClient, engine: Engine) -> None:
     waiting = read(engine.start(engine.save())[0])[0]
+    assert "It is still under way." in text_of(http.get(f"/executions/{waiting.id}/replay"))
     response = post(http, waiting)
     assert response.status_code == 409
     assert "still under way" in response.text
