@@ -1,1 +1,1 @@
-"""What all pages and the API share: keys, error pages, rendering, health."""
+"""What all pages and the API share: who may do what, error pages, rendering, live events."""

@@ -9,7 +9,7 @@ from structlog.contextvars import get_contextvars
 from backend.core.database import DatabaseAway
 from backend.core.redaction import redact_text
 from backend.web.rendering import templates
-from backend.web.returning import sign_in_path
+from backend.web.returning import local_path, sign_in_path
 from backend.web.signed_in import visitor
 
 # Status: what happened, and what to do about it besides what the error itself says.
@@ -30,6 +30,8 @@ _BUG = (
     "Something broke",
     "Load the page again. If it stays, look into the log and report what it says.",
 )
+_PASSING = (429, 500, 502, 503)
+"""What may be over by itself in a moment."""
 _COMMANDS = {500: "./glassbox logs web", 502: "./glassbox doctor", 503: "./glassbox status"}
 
 
@@ -43,7 +45,12 @@ def answer(
         return JSONResponse({"error": problem}, status_code=status, headers=headers)
     if code != DatabaseAway.code:
         _recognise(request)
-    page = {**problem, **_advice(status), "sign_in": _way_back(request) if status == 401 else ""}
+    page = {
+        **problem,
+        **_advice(status),
+        "sign_in": _way_back(request) if status == 401 else "",
+        "again": _same_page(request) if status in _PASSING else "",
+    }
     return templates.TemplateResponse(request, "error.html", page, status_code=status)
 
 
@@ -81,6 +88,13 @@ def _recognise(request: Request) -> None:
         visitor(request, request.app.state.clock)
     except DatabaseAway:
         return
+
+
+def _same_page(request: Request) -> str:
+    """Nothing for a write, which must not be repeated by following a link."""
+    if request.method != "GET":
+        return ""
+    return local_path(f"{request.url.path}?{request.url.query}".rstrip("?"))
 
 
 def _way_back(request: Request) -> str:

@@ -36,9 +36,11 @@ def no_answer() -> None:
 
 @pytest.mark.usefixtures("away")
 def test_a_page_says_that_the_database_is_away_and_what_to_do(http: TestClient) -> None:
-    response = http.get("/executions")
+    response = http.get("/executions?symbol=AAPL")
     assert response.status_code == 503
     html = text_of(response)
+    assert 'href="/executions?symbol=AAPL"' in html
+    assert 'href="/sign-in"' not in html
     assert "The database is away." in html
     assert "./glassbox status" in html
     assert "Traceback" not in html
