@@ -57,6 +57,24 @@ def test_steps_arrive_without_a_reload_and_what_is_open_stays_open(page: Page, s
     expect(page.locator("progress")).to_have_count(0)
 
 
+HIDE = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true});"
+TOLD = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+def test_a_page_that_nobody_looks_at_gives_its_connection_back_and_catches_up(
+    page: Page, site: Site
+) -> None:
+    execution_id = parked(site.engine)
+    page.goto(f"/executions/{execution_id}", timeout=60_000)
+    page.evaluate(HIDE % "true" + TOLD)
+    resume(site.engine, execution_id)
+    site.wait(execution_id)
+    page.wait_for_timeout(500)
+    expect(page.locator("#run-head h2")).to_have_text(re.compile("It is parked"))
+    page.evaluate(HIDE % "false" + TOLD)
+    expect(page.locator("#run-head h2")).to_have_text(HELD)
+
+
 def test_a_reader_finds_chart_prompt_json_and_log(page: Page, site: Site) -> None:
     execution = site.run(example())
     page.goto(f"/executions/{execution.id}#step-analyze_charts")

@@ -8,6 +8,9 @@
   if (!source || !window.EventSource) return;
   let fetching = false;
   let again = false;
+  let events = null;
+  let isOver = false;
+  const came = new Map();
 
   function swap(id, html) {
     const old = document.getElementById(id);
@@ -15,7 +18,9 @@
     const box = document.createElement("template");
     box.innerHTML = html.trim();
     const fresh = box.content.firstElementChild;
-    if (!fresh || fresh.outerHTML === old.outerHTML) return;
+    // Held against what came last, not against the page: charts and times change what stands there.
+    if (!fresh || fresh.outerHTML === old.outerHTML || came.get(id) === fresh.outerHTML) return;
+    came.set(id, fresh.outerHTML);
     for (const details of old.querySelectorAll("details[id][open]")) {
       fresh.querySelector(`#${CSS.escape(details.id)}`)?.setAttribute("open", "");
     }
@@ -43,14 +48,29 @@
     if (again) refresh();
   }
 
-  const events = new EventSource(source.dataset.live);
-  events.addEventListener("changed", refresh);
-  events.addEventListener("parts", (event) => {
-    for (const [id, html] of Object.entries(JSON.parse(event.data))) swap(id, html);
-  });
-  events.addEventListener("done", () => {
-    events.close();
-    refresh();
-  });
-  addEventListener("pagehide", () => events.close());
+  // A browser has six connections for all pages of a site: one that nobody looks at gives its own
+  // back, and is told what it missed when it is looked at again.
+  function listen() {
+    if (events || isOver || document.hidden) return;
+    events = new EventSource(source.dataset.live);
+    events.addEventListener("changed", refresh);
+    events.addEventListener("parts", (event) => {
+      for (const [id, html] of Object.entries(JSON.parse(event.data))) swap(id, html);
+    });
+    events.addEventListener("done", () => {
+      isOver = true;
+      hush();
+      refresh();
+    });
+  }
+
+  function hush() {
+    events?.close();
+    events = null;
+  }
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? hush() : listen()));
+  addEventListener("pagehide", hush);
+  addEventListener("pageshow", listen);
+  listen();
 })();
