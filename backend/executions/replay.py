@@ -61,18 +61,21 @@ def start(
             code="still_running",
         )
     changes, prompt_versions = _changes(session, clock, source, wanted or Wanted(), requested_by)
-    first_step = _first_step(source, changes, from_step)
-    made = _insert(session, clock, source, changes, prompt_versions, first_step, requested_by)
-    dispatch.send_after_commit(session, [made.id])
-    audit.record(
-        session,
-        clock,
-        actor=requested_by,
-        action="execution.replayed",
-        subject=f"execution {source_id}",
-        after={"replay": made.id, "from": first_step, "changes": changes.to_json()["asked"]},
+    made = Execution(
+        **{name: getattr(source.execution, name) for name in _AS_THE_SOURCE},
+        trigger=Trigger.REPLAY,
+        requested_by=requested_by,
+        prompt_versions=prompt_versions,
+        replay_of=source_id,
+        replay_from=_first_step(source, changes, from_step),
+        changes=changes.to_json(),
     )
+    _keep(session, clock, source, made)
+    dispatch.send_after_commit(session, [made.id])
     return made
+
+
+_AS_THE_SOURCE = ("strategy_id", "strategy_version_id", "symbol", "due_at")
 
 
 def replays_of(session: Session, execution_id: int) -> Sequence[Execution]:
@@ -189,43 +192,29 @@ def _why_not_behind(source: Source, step: str, first_step: str) -> str:
     )
 
 
-def _insert(
-    session: Session,
-    clock: Clock,
-    source: Source,
-    changes: Changes,
-    prompt_versions: dict[str, Any],
-    first_step: str,
-    requested_by: str,
-) -> Execution:
-    taken_over = [
-        source.records[step.name]
-        for step in live_plan().steps
-        if place_of(step.name) < place_of(first_step)
+def _keep(session: Session, clock: Clock, source: Source, made: Execution) -> None:
+    """The execution with what it takes over, and who asked for it."""
+    assert made.replay_from is not None
+    before = [
+        step for step in live_plan().steps if place_of(step.name) < place_of(made.replay_from)
     ]
-    replayed = source.execution
-    made = Execution(
-        strategy_id=replayed.strategy_id,
-        strategy_version_id=replayed.strategy_version_id,
-        symbol=replayed.symbol,
-        due_at=replayed.due_at,
-        trigger=Trigger.REPLAY,
-        requested_by=requested_by,
-        prompt_versions=prompt_versions,
-        replay_of=replayed.id,
-        replay_from=first_step,
-        changes=changes.to_json(),
-        created_at=clock.now(),
-        sent_at=clock.now(),
-        lease_token=NOT_YET_LEASED if taken_over else None,
-    )
+    made.created_at = made.sent_at = clock.now()
+    made.lease_token = NOT_YET_LEASED if before else None
     made.chain_head = lineage.genesis(made)
     session.add(made)
     session.flush()
-    if taken_over:
-        _take_over(session, clock, made, taken_over)
+    if before:
+        _take_over(session, clock, made, [source.records[step.name] for step in before])
         session.refresh(made)
-    return made
+    asked = (made.changes or {})["asked"]
+    audit.record(
+        session,
+        clock,
+        actor=made.requested_by,
+        action="execution.replayed",
+        subject=f"execution {made.replay_of}",
+        after={"replay": made.id, "from": made.replay_from, "changes": asked},
+    )
 
 
 def _take_over(
