@@ -104,11 +104,11 @@ def test_by_keyboard_alone(page: Page) -> None:
         tab_to(page, "[data-next]")
         page.keyboard.press("Enter")
     expect(section(page, "limits")).to_be_visible()
-    tab_to(page, "[name='risk.lot']")
-    page.keyboard.type("10")
+    tab_to(page, "[name='risk.risk_per_trade']")
+    page.keyboard.type("0.02")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("AAPL trend")
-    assert service.newest(saved()).definition["risk"]["lot"] == "10"
+    assert service.newest(saved()).definition["risk"]["risk_per_trade"] == "0.02"
     tab_to(page, "[aria-label='Play AAPL trend']")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/executions/1$"))
