@@ -36,6 +36,7 @@ from backend.market import api as market_api
 from backend.market import pages as market_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
+from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.prompts import editing_pages as prompt_editing_pages
 from backend.prompts import pages as prompt_pages
 from backend.strategies import api as strategies_api
@@ -63,6 +64,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
         app.state.tools, app.state.clock = tools, tools.clock
         app.state.storage, app.state.market = tools.storage, tools.market
         app.state.standing = gateway_states.reader(tools.clock)
+        app.state.halts = DatabaseSafeguards().halts_for_pages
         app.state.health = health.Board(tools, app.state.standing)
         app.state.decision_marks = decisions.marks
         app.state.metrics = CollectorRegistry()

@@ -2,10 +2,16 @@
 
 from datetime import datetime
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from backend.core.database import transaction
+from backend.core.errors import AppError
+from backend.core.logging import get_logger
 from backend.portfolio import equity, halts, limits
 from backend.trading.limits import LimitsInForce
 from backend.trading.oversight import EquityHistory, Halt
+
+logger = get_logger(__name__)
 
 
 class DatabaseSafeguards:
@@ -15,6 +21,14 @@ class DatabaseSafeguards:
             return (by_file,)
         with transaction() as session:
             return tuple(halts.as_value(row) for row in halts.in_force(session))
+
+    def halts_for_pages(self) -> tuple[Halt, ...]:
+        """The same for a page, which is shown without them while the database is away."""
+        try:
+            return self.halts()
+        except (AppError, SQLAlchemyError) as error:
+            logger.warning("halts_unknown", why=str(error))
+            return ()
 
     def limits(self, account: str) -> LimitsInForce:
         with transaction() as session:

@@ -23,7 +23,8 @@ _csrf: ContextVar[str] = ContextVar("csrf", default="")
 
 def _of_request(request: Request) -> dict[str, Any]:
     """
-    What every page may show: who asks, and which account it speaks of (None: database away).
+    What every page may show: who asks, which account it speaks of (None: database away), and which
+    kill switches are pulled.
 
     The token against forged writes goes where macros reach it too: those see globals, not this.
     """
@@ -31,6 +32,7 @@ def _of_request(request: Request) -> dict[str, Any]:
     return {
         "person": getattr(request.state, "person", None),
         "standing": request.app.state.standing(),
+        "pulled": request.app.state.halts(),
         "flash": flashed(request),
     }
 

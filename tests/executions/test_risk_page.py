@@ -158,6 +158,21 @@ def test_the_file_is_shown_with_the_command_that_takes_it_away(
     assert "./glassbox release" in page
 
 
+def test_every_page_says_what_is_halted(http: TestClient, engine: Engine, folder: Path) -> None:
+    strategy = engine.save(definition())
+    for path in ("/executions", f"/strategies/{strategy.id}", "/nothing/here"):
+        assert "HALTED" not in http.get(path).text
+    http.post("/risk/halt", data={"target": f"strategy:{strategy.id}", "reason": "odd fills"})
+    http.post("/risk/halt", data={"target": "all", "reason": "odd fills"})
+    for path in ("/executions", f"/strategies/{strategy.id}", "/nothing/here"):
+        page = http.get(path).text
+        assert "HALTED" in page
+        assert "All trading is halted" in page
+        assert ": odd fills. And 1 more." in page
+    (folder / "HALT").write_text("by hand")
+    assert "HALT: by hand." in http.get("/executions").text
+
+
 def test_limits_are_changed_with_a_form_and_kept_when_they_are_wrong(
     http: TestClient, engine: Engine, account: str
 ) -> None:
