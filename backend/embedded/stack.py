@@ -113,7 +113,8 @@ class _Layout:
     def _web(self) -> Part:
         port = self._web_port()
         self.environment["WEB_PORT"] = str(port)
-        self.environment["WEB_SECRET"] = child.secret(self.home / "web" / "secret")
+        chosen = self.settings.web_secret.get_secret_value()
+        self.environment["WEB_SECRET"] = chosen or child.secret(self.home / "web" / "secret")
         self.urls["web"] = f"http://127.0.0.1:{port}"
         host = self.settings.web_host
         asked = "127.0.0.1" if host == "0.0.0.0" else host

@@ -19,6 +19,7 @@ from backend.core.errors import InvalidInput
 from backend.core.settings import Settings
 from backend.embedded import child, stack
 from backend.embedded.stack_file import StackFile
+from backend.web.signing import SHORTEST
 
 ROOT = Path(__file__).parents[2]
 
@@ -212,6 +213,24 @@ def test_what_the_settings_point_outside_is_not_started(tmp_path: Path) -> None:
     outside = {part.name for part in plan.parts if part.command is None}
     assert outside == {"postgres", "redis", "gateway"}
     assert plan.environment["DATABASE_URL"] == "postgresql+psycopg2://a:b@db/c"
+
+
+def test_sessions_are_signed_by_a_secret_that_stays_and_that_only_its_owner_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = stack.build(Settings(_env_file=None), tmp_path).environment["WEB_SECRET"]
+    assert chosen == os.environ["WEB_SECRET"]
+    monkeypatch.delenv("WEB_SECRET")
+    first, again = (stack.build(Settings(_env_file=None), tmp_path) for _ in range(2))
+    assert first.environment["WEB_SECRET"] == again.environment["WEB_SECRET"] != chosen
+    assert len(first.environment["WEB_SECRET"]) >= SHORTEST
+    assert (tmp_path / "web" / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_program_of_this_machine_can_say_that_it_asks_from_elsewhere(tmp_path: Path) -> None:
+    plan = stack.build(Settings(_env_file=None), tmp_path)
+    [web] = [part for part in plan.parts if part.name == "web"]
+    assert web.environment["FORWARDED_ALLOW_IPS"] == ""
 
 
 def test_a_taken_port_of_the_paper_gateway_is_named_with_a_free_one(person: Person) -> None:
