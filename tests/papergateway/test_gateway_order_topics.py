@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from backend.papergateway.account import ACCOUNT
@@ -33,6 +34,17 @@ class Listener:
             if frame.get("topic") == topic and is_it(frame):
                 return frame
         raise AssertionError(f"No such {topic} came.")
+
+    def is_cut(self) -> bool:
+        """Whether the line goes dead within some seconds."""
+        try:
+            for _ in range(50):
+                self._connection.recv(5)
+        except ConnectionClosed:
+            return True
+        except TimeoutError:
+            return False
+        return False
 
     def topics_until_tic(self) -> list[str]:
         self.say("tic")
@@ -178,8 +190,7 @@ def test_summary_and_ledger_follow_the_books(
 
 def test_a_restart_cuts_the_line(gateway: RunningGateway, listener: Listener) -> None:
     gateway.control.restart()
-    with pytest.raises(Exception, match="close"):
-        listener.topics_until_tic()
+    assert listener.is_cut()
 
 
 def test_a_prompt_is_pushed_as_a_notification(
@@ -199,6 +210,8 @@ def test_an_execution_can_get_lost_and_is_found_by_asking(
     listener.topic("str")
     gateway.control.add_fault("frame_lost", "str", times=1)
     trader.place(trader.ticket(cOID="lost"))
+    while not gateway.control.faults()[0]["fired"]:
+        time.sleep(0.02)
     assert "str" not in listener.topics_until_tic()
     assert trader.trades()[0]["order_ref"] == "lost"
     gateway.control.advance(2)
@@ -212,6 +225,5 @@ def test_a_line_can_be_cut_in_the_middle_of_the_news(
     listener.topic("sor")
     gateway.control.add_fault("frame_cut", "sor", times=1)
     trader.place(trader.ticket())
-    with pytest.raises(Exception, match="close"):
-        listener.topics_until_tic()
+    assert listener.is_cut()
     assert trader.live()[0]["status"] == "Filled"

@@ -193,6 +193,8 @@ def test_nothing_is_traded_before_the_account_list_was_read(client: httpx.Client
 
 
 def test_a_limit_works_until_it_is_cancelled(trader: Trader, gateway: RunningGateway) -> None:
+    # A cancel takes half a second there; here that is minutes.
+    gateway.control.run_at(0.001)
     (placed,) = trader.place(trader.limit(trader.last() - 20, cOID="low"))
     assert placed["order_status"] == "Submitted"
     (row,) = trader.live()
