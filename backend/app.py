@@ -23,14 +23,12 @@ from backend.executions import (
     health,
     list_pages,
     pages,
-    replay_api,
-    replay_pages,
     rerun_pages,
-    risk_api,
-    risk_pages,
     strategy_pages,
 )
 from backend.executions.metrics import Metrics
+from backend.executions.replays import api as replay_api
+from backend.executions.replays import pages as replay_pages
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
 from backend.market import pages as market_pages
@@ -39,6 +37,8 @@ from backend.overview import pages as overview_pages
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.prompts import editing_pages as prompt_editing_pages
 from backend.prompts import pages as prompt_pages
+from backend.risk import api as risk_api
+from backend.risk import pages as risk_pages
 from backend.strategies import api as strategies_api
 from backend.strategies import editor_pages, preview_pages, prompts, version_api, version_pages
 from backend.system import api as system_api

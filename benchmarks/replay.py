@@ -7,8 +7,8 @@ from typing import Any
 
 from backend.charts import Renderer
 from backend.core.database import transaction
-from backend.executions import replay
 from backend.executions.executor import StrategyExecutor
+from backend.executions.replays import service as replay
 from backend.storage.filesystem import FilesystemStorage
 from backend.workflow.outcome import Outcome
 from backend.workflow.steps import Tools

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from backend import storage
 from backend.core.database import transaction
-from backend.executions import comparing
-from backend.executions.comparison import Comparison, FactChange, State, StepComparison
+from backend.executions.replays import comparing
+from backend.executions.replays.comparison import Comparison, FactChange, State, StepComparison
 
 MARKS = {
     State.SAME: "[dim]same[/]",
@@ -36,7 +36,7 @@ def diff(
     with transaction() as session:
         found = comparing.compared(session, storage.from_settings(), first, second)
     if json:
-        from backend.executions.replay_api import comparison_out
+        from backend.executions.replays.api import comparison_out
 
         typer.echo(comparison_out(found).model_dump_json())
         return

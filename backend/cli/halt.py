@@ -8,9 +8,9 @@ from backend.core.clock import SystemClock
 from backend.core.database import DatabaseAway, transaction
 from backend.core.errors import Conflict, InvalidInput, NotFound
 from backend.core.settings import settings
-from backend.executions import risk
 from backend.portfolio import halts
 from backend.portfolio.models import Scope
+from backend.risk import service as risk
 
 Account = Annotated[str | None, typer.Option(help="Only this account; everything by default.")]
 Strategy = Annotated[str | None, typer.Option(help="Only this strategy, by name or number.")]

@@ -7,8 +7,9 @@ from rich.table import Table
 from backend.core.clock import SystemClock
 from backend.core.database import transaction
 from backend.core.errors import InvalidInput
-from backend.executions import limits_text, risk
 from backend.portfolio import limits
+from backend.risk import limits_text
+from backend.risk import service as risk
 from backend.trading.limits import Limits
 
 app = typer.Typer(add_completion=False, help="Limits above the strategies.")

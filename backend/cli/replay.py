@@ -10,9 +10,10 @@ from backend.cli.follow import follow
 from backend.core.clock import SystemClock
 from backend.core.database import transaction
 from backend.core.errors import InvalidInput
-from backend.executions import comparing, replay, sources
-from backend.executions.changes import Wanted
 from backend.executions.models import Status
+from backend.executions.replays import comparing, sources
+from backend.executions.replays import service as replay
+from backend.executions.replays.changes import Wanted
 from backend.workflow.outcome import Outcome
 
 

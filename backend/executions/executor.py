@@ -15,11 +15,12 @@ from backend.core import events
 from backend.core.database import DatabaseAway, statements, transaction
 from backend.core.logging import get_logger
 from backend.core.version import code_version
-from backend.executions import leases, lineage, replaying, service, sources
+from backend.executions import leases, lineage, service
 from backend.executions.facts import FirstFacts
 from backend.executions.leases import Lease
 from backend.executions.lineage import Chain, Entry, Progress
 from backend.executions.models import Execution, LineageRecord, RecordStatus, Status
+from backend.executions.replays import replaying, sources
 from backend.workflow import engine
 from backend.workflow.engine import StepResult, StepStatus
 from backend.workflow.outcome import Ends, Outcome, too_late

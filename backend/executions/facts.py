@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import select
 
 from backend.core.database import transaction
-from backend.executions.changes import Changes
 from backend.executions.leases import Lease
 from backend.executions.models import Trigger
+from backend.executions.replays.changes import Changes
 from backend.strategies.definition import StrategyDefinition, schedule_of
 from backend.strategies.models import Prompt, PromptVersion, StrategyVersion
 from backend.strategies.schedule import Schedule, latest_start

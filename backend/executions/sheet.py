@@ -10,11 +10,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.exchange import calendars
-from backend.executions import lineage, replay, reruns, service
-from backend.executions.changes import Changes
+from backend.executions import lineage, reruns, service
 from backend.executions.findings import finding
 from backend.executions.ladder import Ladder, ladder
 from backend.executions.models import Execution, LineageRecord, RecordStatus, Status
+from backend.executions.replays import service as replay
+from backend.executions.replays.changes import Changes
 from backend.executions.story import Story, story
 from backend.executions.timeline import Bar, Timeline, timeline
 from backend.strategies.definition import schedule_of

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.executions.test_replay_facts import watching
+from tests.executions.replays.test_replay_facts import watching
 from tests.support.live_engine import Engine
 from tests.support.web_client import Api, new_key
 

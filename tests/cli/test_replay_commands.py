@@ -13,7 +13,7 @@ from backend.cli import app
 from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.executions.models import Execution, Status
-from tests.executions.test_replay_facts import watching
+from tests.executions.replays.test_replay_facts import watching
 from tests.support.live_engine import Engine, read
 
 

@@ -12,10 +12,11 @@ from backend.analysis.base import Answer, Request
 from backend.analysis.rule_based import RuleBasedAnalyst
 from backend.core.database import transaction
 from backend.core.outbox import outbox
-from backend.executions import leases, replay, sheet
-from backend.executions.changes import Wanted
+from backend.executions import leases, sheet
 from backend.executions.models import Execution, LineageRecord
 from backend.executions.pages import page_parts
+from backend.executions.replays import service as replay
+from backend.executions.replays.changes import Wanted
 from backend.storage.filesystem import FilesystemStorage
 from backend.strategies import prompts
 from tests.support.live_engine import FRIDAY, Engine, definition, example, read

@@ -11,8 +11,8 @@ import pytest
 from backend.charts import Renderer
 from backend.core.database import transaction
 from backend.core.hashing import sha256_hex
-from backend.executions import replay
 from backend.executions.models import ArtifactRow, LineageRecord, RecordStatus, Status
+from backend.executions.replays import service as replay
 from backend.executions.verify import verify
 from backend.portfolio import equity, limits
 from backend.strategies import service as strategies

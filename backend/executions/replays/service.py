@@ -17,8 +17,12 @@ from backend.core.clock import Clock
 from backend.core.errors import Conflict, InvalidInput, UnknownName, did_you_mean
 from backend.core.settings import settings
 from backend.core.version import code_version
-from backend.executions import dispatch, lineage, prompt_choice, sources
-from backend.executions.changes import (
+from backend.executions import dispatch, lineage
+from backend.executions.executor import actor
+from backend.executions.lineage import Chain, Entry, Progress
+from backend.executions.models import Execution, LineageRecord, Status, Trigger
+from backend.executions.replays import prompt_choice, sources
+from backend.executions.replays.changes import (
     Change,
     Changes,
     Wanted,
@@ -26,10 +30,7 @@ from backend.executions.changes import (
     place_of,
     require_recorded,
 )
-from backend.executions.executor import actor
-from backend.executions.lineage import Chain, Entry, Progress
-from backend.executions.models import Execution, LineageRecord, Status, Trigger
-from backend.executions.sources import Source
+from backend.executions.replays.sources import Source
 from backend.storage.base import Artifact
 from backend.strategies.definition import StrategyDefinition
 from backend.web import audit

@@ -11,8 +11,8 @@ from backend.core.settings import settings
 from backend.executions.answers import DatabaseAnswers
 from backend.executions.journal import DatabaseJournal
 from backend.executions.models import RecordStatus
-from backend.executions.recorded import OutOfReach, RecordedAnalyst, RecordedPictures
-from backend.executions.sources import Source
+from backend.executions.replays.recorded import OutOfReach, RecordedAnalyst, RecordedPictures
+from backend.executions.replays.sources import Source
 from backend.storage.base import Artifact
 from backend.workflow.outcome import Ends, NotNeeded, Outcome, Withheld
 from backend.workflow.steps import Step, Tools

@@ -9,17 +9,17 @@ from sqlalchemy import select, text
 from backend.core.database import transaction
 from backend.core.errors import InvalidInput, OutsideError
 from backend.core.hashing import canonical_json
-from backend.executions import replay
-from backend.executions.changes import Wanted
 from backend.executions.executor import StrategyExecutor
 from backend.executions.models import AiDay, LineageRecord, RecordStatus, Status
+from backend.executions.replays import service as replay
+from backend.executions.replays.changes import Wanted
 from backend.storage.filesystem import FilesystemStorage
 from backend.strategies import prompts
 from backend.workflow.outcome import Outcome
 from backend.workflow.plan import STEP_NAMES, Plan, live_plan
 from backend.workflow.steps.base import Step, StepData, Tools, Touches
 from tests.executions.conftest import Watched, WorkerKilled, kill, let_lease_run_out
-from tests.executions.test_replay_facts import facts, run, start, watching
+from tests.executions.replays.test_replay_facts import facts, run, start, watching
 from tests.support.live_engine import FRIDAY, Engine, definition, read
 from tests.support.model_engine import fitting_opinion
 from tests.support.openai_server import OpenAIServer, opinion, says

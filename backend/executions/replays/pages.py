@@ -9,9 +9,12 @@ from sqlalchemy.orm import Session
 from backend.core.clock import Clock
 from backend.core.database import SessionDep
 from backend.core.errors import AppError, Conflict, InvalidInput
-from backend.executions import comparing, live, replay, replay_form, sources
-from backend.executions.replay_form import MORE, TEXT, ReplayForm
-from backend.executions.sources import Source
+from backend.executions import live
+from backend.executions.replays import comparing, sources
+from backend.executions.replays import form as replay_form
+from backend.executions.replays import service as replay
+from backend.executions.replays.form import MORE, TEXT, ReplayForm
+from backend.executions.replays.sources import Source
 from backend.web.flash import flash
 from backend.web.rendering import templates
 from backend.web.state import ActorDep, ClockDep

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.database import SessionDep
-from backend.executions import comparing, replay, service
+from backend.executions import service
 from backend.executions.api import ExecutionOut, Id, Out
-from backend.executions.changes import Wanted
-from backend.executions.comparison import Comparison, State
 from backend.executions.models import RecordStatus
+from backend.executions.replays import comparing
+from backend.executions.replays import service as replay
+from backend.executions.replays.changes import Wanted
+from backend.executions.replays.comparison import Comparison, State
 from backend.web.security import Operator, Reader
 from backend.web.state import ActorDep, ClockDep
 from backend.workflow.outcome import Outcome

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.database import SessionDep
-from backend.executions import risk
-from backend.executions.risk import Target
 from backend.portfolio import halts, limits
 from backend.portfolio.models import HaltRow, LimitsVersion, Scope
+from backend.risk import service as risk
+from backend.risk.service import Target
 from backend.web.security import Operator, Reader, Trader
 from backend.web.state import ActorDep, ClockDep
 

@@ -7,14 +7,14 @@ from sqlalchemy import func, select
 
 from backend.core.database import transaction
 from backend.core.errors import AppError, Conflict, NotFound
-from backend.executions.changes import FIXED, SEEN_FIRST_BY, Change, place_of
 from backend.executions.models import Execution, LineageRecord
+from backend.executions.replays.changes import FIXED, SEEN_FIRST_BY, Change, place_of
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import PromptVersion
 from backend.workflow.outcome import Outcome
 from backend.workflow.plan import live_plan
-from tests.executions.test_forks import with_text
-from tests.executions.test_replay_facts import run, start, watching
+from tests.executions.replays.test_forks import with_text
+from tests.executions.replays.test_replay_facts import run, start, watching
 from tests.support.live_engine import Engine, definition
 
 REFUSED: list[tuple[dict[str, Any], str | None, str, str]] = [

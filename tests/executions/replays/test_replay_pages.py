@@ -9,11 +9,11 @@ from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from backend.core.database import transaction
-from backend.executions import replay
 from backend.executions.models import Execution
+from backend.executions.replays import service as replay
 from backend.strategies import prompts
 from backend.web.audit import AuditRow
-from tests.executions.test_replay_facts import run, watching
+from tests.executions.replays.test_replay_facts import run, watching
 from tests.support.live_engine import Engine, definition, read
 from tests.support.web_client import text_of
 

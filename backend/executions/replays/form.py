@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from backend.analysis.cost import priced
 from backend.core.settings import settings
-from backend.executions.changes import Wanted
 from backend.executions.models import Status
-from backend.executions.prompt_choice import PREFIX
-from backend.executions.sources import Source
+from backend.executions.replays.changes import Wanted
+from backend.executions.replays.prompt_choice import PREFIX
+from backend.executions.replays.sources import Source
 from backend.indicators.base import read_spelling, spell
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import Prompt, PromptVersion

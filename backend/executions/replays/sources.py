@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from backend.core.errors import InvalidInput
 from backend.executions import lineage, service
-from backend.executions.changes import Changes
-from backend.executions.documents import value_of
 from backend.executions.models import Execution, LineageRecord, RecordStatus
+from backend.executions.replays.changes import Changes
+from backend.executions.replays.documents import value_of
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import StrategyVersion
 from backend.workflow.steps import Step

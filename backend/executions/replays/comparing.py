@@ -4,9 +4,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from backend.executions import conversing, lineage, service
-from backend.executions.changes import Changes
-from backend.executions.comparison import Comparison, Side, compare
 from backend.executions.models import Execution
+from backend.executions.replays.changes import Changes
+from backend.executions.replays.comparison import Comparison, Side, compare
 from backend.storage.base import Storage
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import Prompt, PromptVersion

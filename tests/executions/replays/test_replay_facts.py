@@ -8,9 +8,9 @@ import pytest
 from backend.charts import Renderer
 from backend.core.database import transaction
 from backend.core.hashing import canonical_json
-from backend.executions import replay
-from backend.executions.changes import Wanted
 from backend.executions.models import Execution, LineageRecord, RecordStatus, Trigger
+from backend.executions.replays import service as replay
+from backend.executions.replays.changes import Wanted
 from backend.executions.verify import verify
 from backend.workflow.outcome import Outcome
 from backend.workflow.plan import live_plan

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from backend.analysis.prompt_variables import PromptKind
 from backend.core.clock import Clock
 from backend.core.errors import InvalidInput, UnknownName, did_you_mean
-from backend.executions.changes import Change
-from backend.executions.sources import Source
+from backend.executions.replays.changes import Change
+from backend.executions.replays.sources import Source
 from backend.strategies import prompts
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import Prompt, PromptVersion

@@ -8,8 +8,8 @@ from typing import Any
 
 from backend.executions.conversing import Talk, TalkPair, pairs
 from backend.executions.decided import decided
-from backend.executions.documents import MISSING, Difference, differences
 from backend.executions.models import Execution, LineageRecord, RecordStatus
+from backend.executions.replays.documents import MISSING, Difference, differences
 from backend.workflow.plan import STEP_NAMES
 
 INCIDENTAL = frozenset(

@@ -11,8 +11,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backend.core.database import transaction
-from backend.executions import limits_text
 from backend.portfolio import equity, halts, limits
+from backend.risk import limits_text
 from tests.support.live_engine import Engine, definition
 from tests.support.web_client import text_of
 

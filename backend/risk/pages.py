@@ -8,9 +8,11 @@ from sqlalchemy.orm import Session
 
 from backend.core.database import SessionDep
 from backend.core.errors import AppError, Conflict, InvalidInput
-from backend.executions import limits_text, risk, risk_view
 from backend.portfolio import halts, limits
 from backend.portfolio.models import Scope
+from backend.risk import limits_text
+from backend.risk import service as risk
+from backend.risk import view as risk_view
 from backend.strategies import service as strategies
 from backend.trading.oversight import Halt
 from backend.web import audit

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from backend.core.errors import InvalidInput
 from backend.core.hashing import canonical_json
-from backend.executions.comparison import Comparison, Side, State, StepComparison, compare
 from backend.executions.conversing import Talk
-from backend.executions.documents import MISSING, at, differences, put, value_of
 from backend.executions.models import Execution, LineageRecord, RecordStatus, Status, Trigger
+from backend.executions.replays.comparison import Comparison, Side, State, StepComparison, compare
+from backend.executions.replays.documents import MISSING, at, differences, put, value_of
 from backend.workflow.outcome import Outcome
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -8,10 +8,10 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from backend.exchange import calendars
-from backend.executions import limits_text
 from backend.executions.journal import DatabaseJournal
 from backend.portfolio import equity, limits
 from backend.portfolio.models import EquitySnapshot, LimitsVersion
+from backend.risk import limits_text
 from backend.strategies import service as strategies
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.models import Strategy

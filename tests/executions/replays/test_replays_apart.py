@@ -17,7 +17,7 @@ from backend.executions.verify import verify
 from backend.overview import runs
 from backend.workflow.outcome import Outcome
 from tests.executions.conftest import Watched
-from tests.executions.test_replay_facts import run, start, watching
+from tests.executions.replays.test_replay_facts import run, start, watching
 from tests.executions.test_resuming import make_sent_long_ago
 from tests.support.live_engine import FRIDAY, Engine, definition, read
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from backend.core.errors import InvalidInput
-from backend.executions.documents import MISSING, Difference, differences, put
+from backend.executions.replays.documents import MISSING, Difference, differences, put
 from backend.indicators import warm_up
 from backend.strategies.definition import StrategyDefinition
 from backend.workflow.plan import STEP_NAMES

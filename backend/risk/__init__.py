@@ -1,0 +1,1 @@
+"""Limits and the kill switch, as people see and set them."""
