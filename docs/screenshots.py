@@ -1,8 +1,9 @@
 """
-Takes the two pictures of README.md from a running stack: `.venv/bin/python docs/screenshots.py`.
+Takes the pictures of README.md from a running stack: `.venv/bin/python docs/screenshots.py`.
 
-Runs the strategy given as the only argument (the first one without it) and photographs the
-terminal and the page of its execution with the Chromium that also draws the charts.
+Runs the first strategy, replays that execution with one word of a prompt changed, and photographs
+terminal and pages with the Chromium that also draws the charts. Needs the development packages,
+which `./glassbox test` installs.
 """
 
 import io
@@ -10,57 +11,62 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from rich.console import Console
+from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-
-from rich.console import Console  # noqa: E402
-from rich.text import Text  # noqa: E402
 
 from backend.charts.browser import find_chromium  # noqa: E402
 from backend.core.settings import settings  # noqa: E402
 from backend.embedded.stack_file import StackFile  # noqa: E402
 
 COLUMNS = 100
-PAGE = """<!doctype html><meta charset="utf-8"><style>
+TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 20px 24px; background: #11151a; color: #d7dde4 }}
 pre {{ margin: 0; font: 14px/1.45 "Liberation Mono", monospace }}
 </style><pre>{code}</pre>"""
+PATIENCE = 60_000
+SETTLE = 1_500
+"""Milliseconds for what comes in by itself; a page that follows events is never idle."""
 
 
 def main() -> None:
-    document = StackFile(settings().home.absolute()).read()
-    if document is None:
+    if StackFile(settings().home.absolute()).read() is None:
         sys.exit("Glassbox does not run. Start it with: ./glassbox up --detach")
-    command = ["./glassbox", "run", *(sys.argv[1:2] or ["1"])]
-    said = _say(command)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        execution_id = _terminal(browser)
+        page = _signed_in(browser)
+        _photograph(page, "overview", "/", height=960)
+        _photograph(page, "lineage", f"/executions/{execution_id}", height=1180, act=_chart)
+        _photograph(page, "editor", "/strategies/new?template=trend#charts", act=_preview)
+        _photograph(page, "compare", f"/executions/{execution_id}/replay", act=_replay)
+        _photograph(page, "decisions", "/decisions", height=1180)
+        browser.close()
+
+
+def _terminal(browser: Browser) -> str:
+    """What `glassbox run` says; returns the number of the execution."""
+    command = ["./glassbox", "run", "1"]
+    environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    said = done.stdout + done.stderr
     found = re.search(r"Execution (\d+)", Text.from_ansi(said).plain)
     if found is None:
         sys.exit(said)
+    page = browser.new_page(viewport={"width": 900, "height": 100})
     prompt = f"$ {' '.join(command)}\n"
-    with tempfile.TemporaryDirectory() as folder:
-        page = Path(folder) / "terminal.html"
-        page.write_text(PAGE.format(code=_to_html(prompt + said)))
-        lines = len(said.splitlines()) + 1
-        _photograph(page.as_uri(), "terminal", width=900, height=44 + round(lines * 20.3))
-    _photograph(_signed_in_at(f"/executions/{found[1]}"), "lineage", width=1120, height=1180)
-
-
-def _signed_in_at(path: str) -> str:
-    """The address of a link that signs in by itself and goes on to the path."""
-    done = subprocess.run(
-        ["./glassbox", "link"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
-    return f"{done.stdout.strip()}&next={quote(path, safe='')}"
-
-
-def _say(command: list[str]) -> str:
-    environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(COLUMNS)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    return done.stdout + done.stderr
+    page.set_content(TERMINAL.format(code=_to_html(prompt + said)))
+    _keep(page, "terminal", full_page=True)
+    return found[1]
 
 
 def _to_html(ansi: str) -> str:
@@ -69,19 +75,56 @@ def _to_html(ansi: str) -> str:
     return console.export_html(inline_styles=True, code_format="{code}")
 
 
-def _photograph(url: str, name: str, *, width: int, height: int) -> None:
+def _signed_in(browser: Browser) -> Page:
+    done = subprocess.run(
+        ["./glassbox", "link"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    link = done.stdout.strip()
+    page = browser.new_page(base_url=link.partition("/sign-in")[0])
+    page.goto(link)
+    page.wait_for_url(re.compile(r"/(\?.*)?$"))
+    return page
+
+
+def _photograph(
+    page: Page,
+    name: str,
+    path: str,
+    *,
+    height: int = 1000,
+    act: Callable[[Page], None] | None = None,
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": height})
+    page.goto(path)
+    page.wait_for_timeout(SETTLE)
+    if act is not None:
+        act(page)
+    _keep(page, name)
+
+
+def _chart(page: Page) -> None:
+    page.locator(".js-plotly-plot").first.wait_for(timeout=PATIENCE)
+
+
+def _preview(page: Page) -> None:
+    page.get_by_role("button", name="Show the charts as the model will see them").click()
+    page.get_by_role("img", name=re.compile("as the model will see it")).first.wait_for(
+        timeout=PATIENCE
+    )
+
+
+def _replay(page: Page) -> None:
+    """One word of the chart's prompt: "Judge the" becomes "Judge only the"."""
+    text = page.locator("#prompt-chart").get_by_label("Text")
+    text.fill(text.input_value().replace("Judge the", "Judge only the", 1))
+    page.get_by_role("button", name="Replay").click()
+    page.locator("#verdict").get_by_text("They part").wait_for(timeout=PATIENCE)
+    page.wait_for_timeout(SETTLE)
+
+
+def _keep(page: Page, name: str, *, full_page: bool = False) -> None:
     target = ROOT / "docs" / f"{name}.png"
-    with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            [
-                *(find_chromium(), "--headless", "--no-sandbox", "--disable-gpu"),
-                *("--hide-scrollbars", "--no-first-run", "--disable-background-networking"),
-                *(f"--user-data-dir={profile}", f"--window-size={width},{height}"),
-                *("--virtual-time-budget=8000", f"--screenshot={target}", url),
-            ],
-            check=True,
-            capture_output=True,
-        )
+    page.screenshot(path=target, full_page=full_page)
     sys.stdout.write(f"{target.relative_to(ROOT)}: {target.stat().st_size / 1000:.0f} KB\n")
 
 
