@@ -29,6 +29,22 @@
     return changed;
   }
 
+  // The heading is made for 1,200 pixels: on a phone the mark of simulated prices moves aside, and
+  // what the page says elsewhere (the moment, the indicators' values) goes.
+  function forPhone(layout) {
+    const heading = (note) => note.yref === "paper" && note.y === 1;
+    const annotations = (layout.annotations ?? [])
+      .filter((note) => !heading(note) || !/^As of|^<span/.test(note.text))
+      .map((note) => {
+        if (!heading(note)) return note;
+        const small = { ...note, font: { ...note.font, size: 11 } };
+        return note.text.includes("SIMULATED")
+          ? { ...small, x: 1, xanchor: "right", xshift: 48 }
+          : small;
+      });
+    return { ...layout, annotations, margin: { ...layout.margin, l: 8, r: 56 } };
+  }
+
   // Without an address the figure stands in the script element behind the place.
   async function figureOf(place) {
     if (!place.dataset.figure) return JSON.parse(place.nextElementSibling.textContent);
@@ -42,9 +58,10 @@
     try {
       const figure = await figureOf(place);
       const height = figure.layout.height ?? 480;
-      const layout = { ...inPageColours(figure.layout), autosize: true };
+      const coloured = inPageColours(figure.layout);
+      const layout = { ...(place.clientWidth < 640 ? forPhone(coloured) : coloured), autosize: true };
       delete layout.width;
-      layout.height = Math.min(height, Math.max(360, place.clientWidth * 0.9));
+      layout.height = Math.min(height, Math.max(560, place.clientWidth * 0.9));
       place.querySelector("[data-chart-wait]")?.remove();
       await Plotly.react(place, figure.data, layout, { responsive: true, displayModeBar: false });
       // a mark of a decision leads to its execution
