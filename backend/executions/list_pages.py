@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from backend.core.database import SessionDep
 from backend.core.errors import InvalidInput
-from backend.executions import list_query, listing, service, views
+from backend.executions import list_query, listing, live, service, views
 from backend.executions.list_query import ListQuery
 from backend.executions.models import Execution, Trigger
 from backend.web import audit
@@ -86,6 +86,8 @@ def _render(
     status_code: int = 200,
 ) -> Response:
     context: dict[str, Any] = {
+        # Read first: what happens while the rest is read is news to the page.
+        "mark": live.mark_of_all(session),
         "asked": asked,
         "page": _page(session, asked),
         "counts": listing.count(session, asked.filters),

@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import select
 
 from backend.core.database import SessionDep
-from backend.executions import list_query, reruns
+from backend.executions import list_query, live, reruns
 from backend.executions.models import Execution, Status
 from backend.strategies.models import Strategy
 from backend.web import audit
@@ -78,6 +78,7 @@ def rerun(
 @router.get("/executions/started")
 def show_started(request: Request, session: SessionDep, id: Ids) -> Response:
     """How far the executions are that were started together."""
+    mark = live.mark_of_all(session)
     rows = session.execute(
         select(Execution, Strategy.name)
         .join(Strategy, Strategy.id == Execution.strategy_id)
@@ -85,7 +86,12 @@ def show_started(request: Request, session: SessionDep, id: Ids) -> Response:
         .order_by(Execution.id)
     ).all()
     finished = sum(execution.status is Status.FINISHED for execution, _ in rows)
-    context = {"rows": rows, "finished": finished, "is_live": finished < len(rows)}
+    context = {
+        "rows": rows,
+        "finished": finished,
+        "is_live": finished < len(rows),
+        "mark": mark,
+    }
     return templates.TemplateResponse(request, "executions/started.html", context)
 
 

@@ -7,6 +7,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from backend.core.database import SessionDep
+from backend.executions import live
 from backend.executions.health import Board
 from backend.overview import checklist, due, gateway, money, runs
 from backend.portfolio import halts
@@ -30,6 +31,8 @@ def show_overview(
     now = clock.now()
     board: Board = request.app.state.health
     context = {
+        # Read first: what happens while the rest is read is news to the page.
+        "mark": live.mark_of_all(session),
         "now": now,
         "halts": _halts(session),
         "checklist": _checklist(request, session, is_wanted=is_wanted),

@@ -57,6 +57,8 @@
     events.addEventListener("parts", (event) => {
       for (const [id, html] of Object.entries(JSON.parse(event.data))) swap(id, html);
     });
+    // The page itself then leads to the sign-in, and back.
+    events.addEventListener("signed_out", () => location.reload());
     events.addEventListener("done", () => {
       isOver = true;
       hush();
