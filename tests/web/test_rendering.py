@@ -136,6 +136,29 @@ def _source(name: str) -> str:
     return (FRONTEND / "templates" / name).read_text()
 
 
+def _classes(template: Path) -> set[str]:
+    found = re.findall(r'class="([^"]*)"', template.read_text())
+    plain = [re.sub(r"\{\{.*?\}\}|\{%.*?%\}", " {} ", each) for each in found]
+    # What ends with a dash is half a name, whose rest an expression gives.
+    return {
+        name for each in plain for name in each.split() if re.fullmatch(r"[\w:./\[\]-]*[^-]", name)
+    }
+
+
+def test_the_stylesheet_was_compiled_after_the_last_change_of_a_template() -> None:
+    """Mend: frontend/styles/build."""
+    compiled = (FRONTEND / "static" / "glassbox.css").read_text()
+    names = set(re.findall(r"\.((?:\\.|[\w-])+)", compiled))
+    known = {name.replace("\\", "") for name in names}
+    missing = {
+        f"{template.name}: {name}"
+        for template in TEMPLATES
+        for name in _classes(template)
+        if name.replace("\\", "") not in known
+    }
+    assert not missing
+
+
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_no_template_has_an_inline_script_style_or_handler(template: Path) -> None:
     text = template.read_text()
