@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from alembic import command
 from alembic.config import Config
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import text
 
 from backend.core import database, queue
@@ -25,6 +26,10 @@ pytest_plugins = [
 ]
 
 ROOT = Path(__file__).parents[1]
+
+# A busy machine is no finding: how long a call takes is measured in benchmarks/.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 # A key or a server in a developer's shell must never be used by a test.
 for name in ("OPENAI_API_KEY", "DATABASE_URL", "REDIS_URL", "S3_ENDPOINT", "IBKR_GATEWAY_URL"):

@@ -143,7 +143,7 @@ def recent_records(
     limit: int,
 ) -> list[LineageRecord]:
     query = select(LineageRecord).order_by(
-        LineageRecord.recorded_at.desc(), LineageRecord.sequence.desc()
+        LineageRecord.recorded_at.desc(), LineageRecord.id.desc()
     )
     for name, wanted in (("step", step), ("status", status), ("reason_code", reason_code)):
         if wanted is not None:

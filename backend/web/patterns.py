@@ -28,5 +28,9 @@ def show_patterns(request: Request, clock: ClockDep) -> Response:
             | {"href": "#plots", "title": f"Execution {at}"}
             for at in range(20)
         ],
+        "cells": [
+            {"state": each, "start": clock.now(), "expected": 78, "stored": 40}
+            for each in ("outside", "whole", "whole", "part", "none", "whole", "open")
+        ],
     }
     return templates.TemplateResponse(request, "patterns.html", context)

@@ -54,7 +54,7 @@ def test_ten_years_of_days_have_no_gap_and_no_double(
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     timeframe=st.sampled_from(

@@ -73,7 +73,7 @@ def test_what_is_no_number_is_refused_by_name(nonsense: object) -> None:
     assert caught.value.code == "bad_answer"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     number=st.decimals(allow_nan=False, allow_infinity=False, places=4),
     mark=st.sampled_from(["", "C", "H"]),
@@ -84,13 +84,13 @@ def test_a_number_written_with_separators_and_marks_comes_back_exactly(
     assert parse_number(f"{mark}{number:,f}") == number
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(number=st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**9)))
 def test_json_fractions_never_pass_through_a_float(number: Decimal) -> None:
     assert parse_json(f'{{"price": {number:f}}}')["price"] == number
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=12))
 def test_any_text_gives_a_number_none_or_a_classified_error(text: str) -> None:
     try:

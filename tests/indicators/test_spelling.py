@@ -97,7 +97,7 @@ def test_a_document_accepts_texts_and_survives_a_round_trip_through_json() -> No
     assert again == document
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=st.sampled_from(list(indicators.indicators)))
 def test_a_label_given_back_as_text_means_the_same_indicator(name: str) -> None:
     defaults = indicators.indicators.get(name).parameters

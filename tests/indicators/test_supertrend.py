@@ -44,7 +44,7 @@ def test_it_agrees_with_talibs_own_once_both_have_seen_a_first_turn(apple: Bars)
     assert direction[turn:].tolist() == their_direction[turn:].tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     steps=st.lists(st.floats(-0.08, 0.08), min_size=30, max_size=120),
     multiplier=st.sampled_from(["1", "2.5", "4"]),

@@ -125,7 +125,7 @@ DOCUMENTS = st.fixed_dictionaries(
 
 
 @given(DOCUMENTS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_goes_through_form_and_yaml_comes_back_as_the_same(document: dict[str, Any]) -> None:
     before = StrategyDefinition.model_validate(document)
     fields = form.to_fields(before)

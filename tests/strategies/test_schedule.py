@@ -116,7 +116,7 @@ def test_a_schedule_is_told_in_plain_words() -> None:
     st.sampled_from(["UTC", "America/New_York", "Australia/Lord_Howe"]),
     st.integers(0, 10 * 365 * 24 * 60),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_due_times_rise_and_do_not_depend_on_where_one_starts(
     when: str, zone: str, offset: int
 ) -> None:

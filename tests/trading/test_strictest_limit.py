@@ -217,7 +217,7 @@ def stop_of(order: dict[str, Any]) -> Decimal:
 
 
 @given(strategy=LIMITS, account=LIMITS, everything=LIMITS, order=ORDERS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_all_levels_together_are_never_looser_than_any_of_them(
     strategy: dict[str, Any],
     account: dict[str, Any],
@@ -236,7 +236,7 @@ def test_all_levels_together_are_never_looser_than_any_of_them(
 
 
 @given(strategy=LIMITS, account=LIMITS, everything=LIMITS, order=ORDERS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_limit_lets_the_quantity_grow(
     strategy: dict[str, Any],
     account: dict[str, Any],
