@@ -53,9 +53,7 @@ def test_ten_years_of_days_have_no_gap_and_no_double(
     assert len(times) > 2_400
 
 
-@settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     timeframe=st.sampled_from(
         [Timeframe.MIN_30, Timeframe.HOUR_1, Timeframe.HOUR_4, Timeframe.DAY]
