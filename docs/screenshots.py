@@ -30,6 +30,7 @@ TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; padding: 20px 24px; background: #11151a; color: #d7dde4 }}
 pre {{ margin: 0; font: 14px/1.45 "Liberation Mono", monospace }}
 </style><pre>{code}</pre>"""
+INTO_VIEW = "element => element.scrollIntoView({block: 'center'})"
 PATIENCE = 60_000
 SETTLE = 1_500
 """Milliseconds for what comes in by itself; a page that follows events is never idle."""
@@ -108,9 +109,9 @@ def _chart(page: Page) -> None:
 
 def _preview(page: Page) -> None:
     page.get_by_role("button", name="Show the charts as the model will see them").click()
-    page.get_by_role("img", name=re.compile("as the model will see it")).first.wait_for(
-        timeout=PATIENCE
-    )
+    picture = page.get_by_role("img", name=re.compile("as the model will see it")).first
+    picture.wait_for(timeout=PATIENCE)
+    picture.evaluate(INTO_VIEW)
 
 
 def _replay(page: Page) -> None:
@@ -120,6 +121,7 @@ def _replay(page: Page) -> None:
     page.get_by_role("button", name="Replay").click()
     page.locator("#verdict").get_by_text("They part").wait_for(timeout=PATIENCE)
     page.wait_for_timeout(SETTLE)
+    page.locator("#analyze_charts ins").first.evaluate(INTO_VIEW)
 
 
 def _keep(page: Page, name: str, *, full_page: bool = False) -> None:
