@@ -1,5 +1,5 @@
-// Draws each stored figure once it comes into view, in the page's colours and width, and shows the
-// picture that the model saw instead on demand. Plotly is heavy: only pages with charts load it.
+// Draws each stored figure once it comes into view, in the page's colours and width. Plotly is heavy:
+// only pages with charts load it.
 (() => {
   // custom properties keep their light-dark() text; only a real property resolves it
   function colour(name) {
@@ -84,16 +84,4 @@
   watch(document);
   document.addEventListener("glassbox:swapped", (event) => watch(event.target));
   document.addEventListener("glassbox:theme", () => document.querySelectorAll("[data-figure][data-drawn]").forEach(draw));
-
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-chart-show]");
-    if (!button) return;
-    const frame = button.closest("[data-chart]");
-    const asPicture = button.dataset.chartShow === "png";
-    const picture = frame.querySelector("[data-png]");
-    picture.src = picture.dataset.png;
-    picture.hidden = !asPicture;
-    frame.querySelector("[data-figure]").hidden = asPicture;
-    for (const each of frame.querySelectorAll("[data-chart-show]")) each.setAttribute("aria-pressed", String(each === button));
-  });
 })();

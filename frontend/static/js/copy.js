@@ -1,19 +1,20 @@
-// Buttons that copy: data-copy holds the text itself, data-copy-from the id of an element with it.
-(() => {
-  async function copy(button, text) {
-    const before = button.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-    } catch {
-      button.textContent = "Not copied: select it by hand";
-    }
-    setTimeout(() => (button.textContent = before), 1500);
-  }
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy], [data-copy-from]");
-    if (!button) return;
-    const from = button.dataset.copyFrom;
-    copy(button, from ? document.getElementById(from).textContent : button.dataset.copy);
-  });
-})();
+// A button that copies: `data-copy` is the text itself, `data-copy-from` the id of an element with it.
+document.addEventListener("alpine:init", () => {
+  Alpine.data("copying", () => ({
+    label: "",
+    said: "",
+    init() {
+      this.label = this.$el.textContent;
+    },
+    async copy() {
+      const { copy, copyFrom } = this.$el.dataset;
+      try {
+        await navigator.clipboard.writeText(copyFrom ? document.getElementById(copyFrom).textContent : copy);
+        this.said = "Copied";
+      } catch {
+        this.said = "Not copied: select it by hand";
+      }
+      setTimeout(() => { this.said = ""; }, 1500);
+    },
+  }));
+});
