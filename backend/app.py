@@ -50,6 +50,18 @@ from backend.web.middleware import Guard
 from backend.web.signed_in import SIGNED_IN
 from backend.workflow.steps import Tools
 
+APIS = (
+    *(version_api, strategies_api, replay_api, executions_api, following_api, market_api),
+    *(decisions_api, overview_api, risk_api, system_api),
+)
+PAGES = (
+    *(overview_pages, system_pages, audit_pages, list_pages, rerun_pages, replay_pages, pages),
+    # Before the pages of one strategy, whose number could stand where their names do.
+    *(editor_pages, preview_pages, version_pages, strategy_pages),
+    *(patterns, account_pages, flower_pages, decisions_pages, market_pages),
+    *(prompt_pages, prompt_editing_pages, risk_pages),
+)
+
 
 def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     """`make_tools` is called when the process starts, not when the module is imported."""
@@ -58,18 +70,7 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         logging.configure("web")
         signing.secret()  # refuse to start rather than to sign in nobody
-        tools = make_tools()
-        with transaction() as session:
-            prompts.add_defaults(session, tools.clock)
-        app.state.tools, app.state.clock = tools, tools.clock
-        app.state.storage, app.state.market = tools.storage, tools.market
-        app.state.standing = gateway_states.reader(tools.clock)
-        app.state.halts = DatabaseSafeguards().halts_for_pages
-        app.state.health = health.Board(tools, app.state.standing)
-        app.state.decision_marks = decisions.marks
-        app.state.metrics = CollectorRegistry()
-        app.state.metrics.register(Metrics(tools.clock))
-        app.state.live = Hub()
+        _furnish(app, make_tools())
         yield
         await app.state.live.close()
 
@@ -87,48 +88,35 @@ def create_app(make_tools: Callable[[], Tools] = live_tools) -> FastAPI:
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings().web_allowed_hosts)
     app.add_middleware(Guard)
     app.add_middleware(GZipMiddleware, compresslevel=6)
-    for api in (
-        version_api,
-        strategies_api,
-        replay_api,
-        executions_api,
-        following_api,
-        market_api,
-        decisions_api,
-        overview_api,
-        risk_api,
-        system_api,
-    ):
+    _add_routes(app)
+    return app
+
+
+def _furnish(app: FastAPI, tools: Tools) -> None:
+    """What requests find in `app.state`."""
+    with transaction() as session:
+        prompts.add_defaults(session, tools.clock)
+    app.state.tools, app.state.clock = tools, tools.clock
+    app.state.storage, app.state.market = tools.storage, tools.market
+    app.state.standing = gateway_states.reader(tools.clock)
+    app.state.halts = DatabaseSafeguards().halts_for_pages
+    app.state.health = health.Board(tools, app.state.standing)
+    app.state.decision_marks = decisions.marks
+    app.state.metrics = CollectorRegistry()
+    app.state.metrics.register(Metrics(tools.clock))
+    app.state.live = Hub()
+
+
+def _add_routes(app: FastAPI) -> None:
+    for api in APIS:
         app.include_router(api.router, responses=errors.DOCUMENTED)
     app.include_router(sign_in.router)
-    for pages_of in (
-        overview_pages,
-        system_pages,
-        audit_pages,
-        list_pages,
-        rerun_pages,
-        replay_pages,
-        pages,
-        # Before the pages of one strategy, whose number could stand where their names do.
-        editor_pages,
-        preview_pages,
-        version_pages,
-        strategy_pages,
-        patterns,
-        account_pages,
-        flower_pages,
-        decisions_pages,
-        market_pages,
-        prompt_pages,
-        prompt_editing_pages,
-        risk_pages,
-    ):
-        app.include_router(pages_of.router, dependencies=SIGNED_IN)
+    for each in PAGES:
+        app.include_router(each.router, dependencies=SIGNED_IN)
     app.add_api_route("/health/live", live, include_in_schema=False)
     app.add_api_route("/health/ready", ready, include_in_schema=False)
     app.add_api_route("/metrics", metrics, include_in_schema=False)
     assets.mount(app)
-    return app
 
 
 def live() -> dict[str, str]:
