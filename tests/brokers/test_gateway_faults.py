@@ -87,12 +87,13 @@ def test_after_a_429_no_worker_calls_any_more(
     make_broker: MakeBroker, gateway: RunningGateway
 ) -> None:
     first, second = make_broker(), make_broker()
-    gateway.control.add_fault("rate_limit", INFO, times=1)
+    gateway.control.add_fault("rate_limit", INFO)
     for broker in (first, second, first):
         with pytest.raises(TemporaryError) as caught:
             broker.contract(AAPL)
         assert caught.value.code == "rate_limited"
-    assert gateway.control.counts() == {INFO: 1}
+    # Not all requests since the reset: one that a test before gave up may be counted late.
+    assert gateway.control.faults()[0]["fired"] == 1
 
 
 def test_a_gateway_that_is_not_there_is_a_session_that_is_down(make_broker: MakeBroker) -> None:
