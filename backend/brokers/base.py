@@ -1,11 +1,21 @@
 """What we ask of a broker, in our words; each file beside this one answers for one broker."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from backend.brokers.orders import (
+    BrokerFill,
+    BrokerOrder,
+    OrderAnswer,
+    OrderNews,
+    Preview,
+    Question,
+    Ticket,
+)
 from backend.core.values import Timeframe
 
 
@@ -191,6 +201,63 @@ class Broker(Protocol):
 
     def account_snapshot(self, account: str) -> AccountSnapshot:
         """Raises `NotFound` for an account that this login does not hold."""
+        ...
+
+    # --- orders: what changes something is sent once, and never again by the adapter -------------
+
+    def preview(self, account: str, tickets: Sequence[Ticket]) -> Preview:
+        """What the first ticket would cost and bind; it places nothing."""
+        ...
+
+    def place(self, account: str, tickets: Sequence[Ticket]) -> OrderAnswer:
+        """
+        Send an order, or an entry with those that protect it. The broker may take some only.
+
+        Raises `OutcomeUnknown` when it may live without our knowing. Every other error means that
+        nothing went out, or that it was refused before anybody looked at it (429).
+        """
+        ...
+
+    def reply(self, account: str, question: Question, *, is_confirmed: bool) -> OrderAnswer:
+        """
+        Answer a question of `place` or `modify`; a no gives `Refused`.
+
+        Raises `OutcomeUnknown` when the question went stale: the order may live all the same.
+        """
+        ...
+
+    def modify(self, account: str, order_id: str, ticket: Ticket) -> OrderAnswer:
+        """Give a working order the terms of the ticket; errors as those of `place`."""
+        ...
+
+    def cancel(self, account: str, order_id: str) -> str | None:
+        """
+        Ask for an order's cancellation: None when that was accepted, else why not.
+
+        Acceptance is no cancellation; `orders` tells when it has happened. May be repeated.
+        """
+        ...
+
+    def orders(self, account: str) -> tuple[BrokerOrder, ...]:
+        """
+        Every order of the day that the broker lists, final ones included, read anew.
+
+        Raises `TemporaryError` as long as the broker has not loaded them: an empty answer always
+        means that there are none. IBKR allows one such call in five seconds.
+        """
+        ...
+
+    def fills(self, account: str, *, days: int = 1) -> tuple[BrokerFill, ...]:
+        """Executions of today and `days` before it (seven at most), from whatever platform."""
+        ...
+
+    def follow_orders(self, account: str) -> Iterator[OrderNews]:
+        """
+        What happens to orders as it happens, for good: a connection that breaks is made anew.
+
+        Yields `StreamOpened` after each start, upon which the caller reads `orders` and `fills`.
+        Fills may come twice, and again with their commission: keep them by their id.
+        """
         ...
 
     def close(self) -> None: ...

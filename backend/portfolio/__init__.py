@@ -1,1 +1,1 @@
-"""What we hold, and what people allow: limits, halts, the equity over time. Orders are to come."""
+"""What we hold and what people allow: orders, books, limits, halts, the equity over time."""

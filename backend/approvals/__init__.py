@@ -1,0 +1,1 @@
+"""Orders that wait for a person: shown with their reasons, decided once."""

@@ -1,0 +1,1 @@
+"""Our books: what was filled, what we should hold by it, and where the broker says otherwise."""

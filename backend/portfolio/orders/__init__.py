@@ -1,0 +1,1 @@
+"""Our own orders: kept before they go out, followed until they are done."""
