@@ -7,28 +7,37 @@ from celery.schedules import crontab
 from celery.signals import after_task_publish, setup_logging
 
 from backend.core import heartbeats, logging
-from backend.core.clock import SystemClock
+from backend.core.clock import SimulatedClock, SystemClock, real_seconds
 from backend.core.queue import queue
+from backend.core.settings import settings
 
+CLOCK = settings().clock
 REAP_SECONDS = 10.0
 GATHER_SECONDS = 10.0
+
+
+def _every(seconds: float) -> float:
+    """Real seconds between two of them: in a simulated time they come as often by its clock."""
+    return max(1.0, real_seconds(CLOCK, seconds))
+
 
 app = queue()
 app.conf.beat_schedule = {
     "dispatch due strategies": {
         "task": "executions.dispatch_due",
-        "schedule": crontab(minute="*"),
+        # On the minute; a time that runs faster has many minutes in one.
+        "schedule": _every(60) if isinstance(CLOCK, SimulatedClock) else crontab(minute="*"),
         # A dispatch that waited longer is overtaken by the next one.
         "options": {"expires": 55},
     },
     "keep the broker's session": {
         "task": "executions.keep_session",
-        "schedule": 60.0,
+        "schedule": _every(60),
         "options": {"expires": 55},
     },
     "look at what accounts are worth": {
         "task": "executions.watch_equity",
-        "schedule": 300.0,
+        "schedule": _every(300),
         "options": {"expires": 290},
     },
     "send again what nobody works on": {
@@ -43,7 +52,7 @@ app.conf.beat_schedule = {
     },
     "look at what followed decisions": {
         "task": "decisions.follow",
-        "schedule": 60.0,
+        "schedule": _every(60),
         "options": {"expires": 55},
     },
 }

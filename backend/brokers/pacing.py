@@ -90,14 +90,17 @@ class Pacer:
         requests_per_second: float = 8.0,
         max_wait: float = 30.0,
         pauses: tuple[float, ...] = (60.0, 600.0, 900.0),
+        speed: float = 1.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        """`speed`: how fast the gateway's time runs, by which it counts our calls."""
         self._acquire = client.register_script(_LUA["acquire"].read_text())
         self._finish = client.register_script(_LUA["finish"].read_text())
         self._tokens = max(1, int(requests_per_second))
-        self._window = _ms(self._tokens / requests_per_second)
+        self._speed = speed
+        self._window = self._gateway_ms(self._tokens / requests_per_second)
         self._max_wait = max_wait
-        self._pauses = tuple(_ms(pause) for pause in pauses)
+        self._pauses = tuple(self._gateway_ms(pause) for pause in pauses)
         self._sleep = sleep
 
     def acquire(
@@ -131,7 +134,13 @@ class Pacer:
         """Count the call and give its places back; `answer` is what others may share."""
         pace = permit.pace
         args: list[Any] = [permit.id, pace.label, outcome, self._window]
-        args += [_ms(pace.interval), _ms(pace.share), answer, int(is_answered), *self._pauses]
+        args += [
+            self._gateway_ms(pace.interval),
+            self._gateway_ms(pace.share),
+            answer,
+            int(is_answered),
+            *self._pauses,
+        ]
         try:
             self._finish(keys=_keys(permit), args=args)
         except redis.RedisError as error:
@@ -141,9 +150,14 @@ class Pacer:
 
     def _ask(self, permit: Permit, max_age: float, waited: float) -> list[Any]:
         pace = permit.pace
-        keepalive = _ms(_KEEPALIVE_SECONDS) if pace.is_keepalive else 0
+        keepalive = self._gateway_ms(_KEEPALIVE_SECONDS) if pace.is_keepalive else 0
         args: list[Any] = [permit.id, pace.label, self._tokens, pace.concurrency]
-        args += [_ms(_HOLD_SECONDS), keepalive, _ms(pace.share), _ms(max_age)]
+        args += [
+            _ms(_HOLD_SECONDS),
+            keepalive,
+            self._gateway_ms(pace.share),
+            self._gateway_ms(max_age),
+        ]
         args += [int(pace.interval > 0), _ms(waited) if waited > 0.001 else 0]
         args += [_ms(self._max_wait - waited)]
         try:
@@ -155,6 +169,10 @@ class Pacer:
                 code="pacing_unavailable",
             ) from error
         return answer
+
+    def _gateway_ms(self, seconds: float) -> int:
+        """For what the gateway counts by its own time."""
+        return _ms(seconds / self._speed)
 
 
 def read_metrics(client: "redis.Redis") -> GatewayMetrics:

@@ -157,7 +157,7 @@ def _gateway() -> Finding:
 
     if not settings().redis_url:
         return Finding(Verdict.WARN, f"{url} answers; its session is asked once Redis runs")
-    session = broker.from_settings(SystemClock()).session()
+    session = broker.from_settings(settings().clock).session()
     if session.status is SessionStatus.READY:
         return Finding(Verdict.OK, f"{url} is logged in")
     return Finding(

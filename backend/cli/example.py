@@ -7,8 +7,8 @@ from rich.console import Console
 from sqlalchemy import select
 
 from backend.cli.follow import follow
-from backend.core.clock import SystemClock
 from backend.core.database import transaction
+from backend.core.settings import settings
 from backend.executions import dispatch
 from backend.executions.models import Trigger
 from backend.overview.checklist import EXAMPLE_AUTHOR
@@ -20,7 +20,7 @@ EXAMPLE = Path(__file__).parents[2] / "database" / "seed" / "example_strategy.ya
 
 def run_example(console: Console) -> None:
     """Where there is no strategy at all, make the example and run it once."""
-    clock = SystemClock()
+    clock = settings().clock
     with transaction() as session:
         if session.scalar(select(Strategy.id).limit(1)) is not None:
             return

@@ -43,7 +43,11 @@ def gateway(
             f" Stop it, or give --port another one, such as {child.free_port()}.",
             field="port",
         )
-    start = _moment(now)
+    told = settings().simulated_time
+    begun_at = None
+    start = moment(now, option="--now") if now else None
+    if told is not None and start is None:
+        start, speed, begun_at = told.start, told.speed, told.begun_at
     home = home_folder.ready(settings().home)
     logging.configure("gateway")
     from backend.papergateway.server import serve
@@ -54,6 +58,7 @@ def gateway(
         https=not http,
         speed=speed,
         now=start,
+        begun_at=begun_at,
         files=[*map(_from_caller, prices or ()), *_own_prices(home)],
         seed=seed,
         state_dir=home / "gateway",
@@ -61,21 +66,22 @@ def gateway(
     )
 
 
-def _moment(text: str) -> datetime | None:
-    if not text:
-        return None
+def moment(text: str, *, option: str) -> datetime:
+    """Raises `InvalidInput`, naming the option, for what is no moment with a time zone."""
+    field = option.removeprefix("--")
     try:
-        moment = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidInput(
-            f"--now is {text!r}, which is no time; write it as 2026-03-02T14:30Z.", field="now"
+            f"{option} is {text!r}, which is no time; write it as 2026-03-02T14:30Z.", field=field
         ) from None
-    if moment.tzinfo is None:
+    if found.tzinfo is None:
         raise InvalidInput(
-            f"--now is {text!r}, without a time zone; add Z for UTC or an offset such as -05:00.",
-            field="now",
+            f"{option} is {text!r}, without a time zone; add Z for UTC or an offset such as"
+            " -05:00.",
+            field=field,
         )
-    return moment
+    return found
 
 
 def _from_caller(path: Path) -> Path:

@@ -4,7 +4,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from backend.core.clock import SystemClock
 from backend.core.database import DatabaseAway, transaction
 from backend.core.errors import Conflict, InvalidInput, NotFound
 from backend.core.settings import settings
@@ -33,7 +32,7 @@ def halt(
             target = risk.target(session, account=account, strategy=strategy)
             halts.pull(
                 session,
-                SystemClock(),
+                settings().clock,
                 scope=target.scope,
                 target=target.target,
                 reason=reason,
@@ -78,7 +77,9 @@ def release(
 def _release_row(scope: Scope, target: str, typed: str) -> None:
     settings().require("database_url")
     with transaction() as session:
-        halts.release(session, SystemClock(), scope=scope, target=target, typed=typed, actor="cli")
+        halts.release(
+            session, settings().clock, scope=scope, target=target, typed=typed, actor="cli"
+        )
 
 
 def _by_file(console: Console, account: str | None, strategy: str | None, reason: str) -> None:

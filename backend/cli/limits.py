@@ -4,9 +4,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from backend.core.clock import SystemClock
 from backend.core.database import transaction
 from backend.core.errors import InvalidInput
+from backend.core.settings import settings
 from backend.portfolio import limits
 from backend.risk import limits_text
 from backend.risk import service as risk
@@ -72,7 +72,7 @@ def _change(account: str | None, texts: dict[str, str]) -> None:
         whose = risk.known_account(session, account) if account else limits.EVERYTHING
         before = limits.read(session, whose)
         after = limits.checked(limits_text.to_document({**limits_text.to_texts(before), **texts}))
-        limits.save(session, SystemClock(), account=whose, limits=after, actor="cli")
+        limits.save(session, settings().clock, account=whose, limits=after, actor="cli")
     console = Console()
     for name in texts:
         was, now = (_shown(each, name) or "none" for each in (before, after))

@@ -7,7 +7,7 @@ from rich.console import Console
 from backend import storage
 from backend.cli.diff import show
 from backend.cli.follow import follow
-from backend.core.clock import SystemClock
+from backend.core import settings as process
 from backend.core.database import transaction
 from backend.core.errors import InvalidInput
 from backend.executions.models import Status
@@ -41,7 +41,7 @@ def replay_(
         source = sources.read(session, execution_id)
         made = replay.start(
             session,
-            SystemClock(),
+            process.settings().clock,
             execution_id,
             Wanted(settings=source.settings(dict(_pairs(settings, "--set"))), prompt_texts=texts),
             from_step=from_step,

@@ -4,8 +4,8 @@ import typer
 from rich.console import Console
 
 from backend.cli.follow import follow
-from backend.core.clock import SystemClock
 from backend.core.database import transaction
+from backend.core.settings import settings
 from backend.executions import dispatch
 from backend.executions.models import Trigger
 from backend.strategies import service
@@ -21,7 +21,7 @@ def run(
     """Run a strategy now and show its steps as they finish."""
     console = Console()
     with transaction() as session:
-        found, clock = service.find(session, strategy), SystemClock()
+        found, clock = service.find(session, strategy), settings().clock
         ids = dispatch.start(
             session,
             clock,

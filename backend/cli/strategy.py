@@ -7,9 +7,9 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from backend.core.clock import SystemClock
 from backend.core.database import transaction
 from backend.core.errors import InvalidInput
+from backend.core.settings import settings
 from backend.strategies import changes, service, yaml_text
 from backend.strategies.models import Strategy
 
@@ -68,7 +68,7 @@ def duplicate(strategy: Name) -> None:
     """Make a copy, switched off, under the next free name."""
     with transaction() as session:
         found = service.find(session, strategy)
-        copied = service.duplicate(session, SystemClock(), found, author="cli")
+        copied = service.duplicate(session, settings().clock, found, author="cli")
     typer.echo(f"Made {copied.name!r}: strategy {copied.id}.")
 
 
@@ -97,15 +97,15 @@ def restore(
     """Save an earlier version once more, as the newest."""
     with transaction() as session:
         found = service.find(session, strategy)
-        added = service.restore(session, SystemClock(), found, number=version, author="cli")
+        added = service.restore(session, settings().clock, found, number=version, author="cli")
     typer.echo(f"Version {version} is back, as version {added.number}.")
 
 
 def _save(session: Session, document: object, into: str | None) -> Strategy:
     if into is None:
-        return service.create(session, SystemClock(), document=document, author="cli")
+        return service.create(session, settings().clock, document=document, author="cli")
     strategy = service.find(session, into)
-    service.update(session, SystemClock(), strategy, document=document, author="cli")
+    service.update(session, settings().clock, strategy, document=document, author="cli")
     return strategy
 
 

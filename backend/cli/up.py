@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from backend.cli import gateway, simulated_time
 from backend.cli import home as home_folder
 from backend.cli.connect import join_running_stack
 from backend.cli.logs import follow, tail
@@ -33,16 +34,29 @@ def up(
     example: Annotated[
         bool, typer.Option(help="Seed the example strategy and run it once.")
     ] = True,
+    start: Annotated[
+        str,
+        typer.Option("--from", help="Live in a simulated time from then, as 2026-11-20T14:30Z."),
+    ] = "",
+    speed: Annotated[
+        float | None, typer.Option(help="How fast a simulated time runs; 60 unless given.")
+    ] = None,
 ) -> None:
     """Start everything on this machine, and run the example strategy once."""
     console = Console(highlight=False)
-    file = StackFile(home_folder.ready(settings().home))
+    home = home_folder.ready(settings().home)
+    file = StackFile(home)
     lock = file.lock()
     if lock is None:
         _say_that_it_runs(console, file)
         return
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    moment = gateway.moment(start, option="--from") if start else None
+    clock = simulated_time.chosen(home, settings(), start=moment, speed=speed)
+    if clock is not None:
+        os.environ["SIMULATED_TIME"] = clock.model_dump_json()
+        settings.cache_clear()
     supervisor = _start_supervisor(file, lock, detach=detach)
     try:
         _wait_until_healthy(console, file, supervisor)
@@ -235,5 +249,9 @@ def _show_urls(console: Console, file: StackFile) -> None:
     ]
     if "gateway" in urls:
         lines.insert(4, f"Paper gateway: {urls['gateway']}  (simulated prices)")
+    if (clock := settings().simulated_time) is not None:
+        lines.append(
+            f"Simulated time: {clock.now():%a %Y-%m-%d %H:%M} UTC, {clock.speed:g} times as fast"
+        )
     for line in lines:
         console.print(line, soft_wrap=True)

@@ -1,9 +1,10 @@
 """What time it is. Everything that needs to know is given a clock."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Protocol
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -22,16 +23,38 @@ class SystemClock:
         return datetime.now(UTC)
 
 
-@dataclass
-class ScaledClock:
-    """A clock that starts at `start` and runs `speed` times as fast as the machine's."""
+class SimulatedClock(BaseModel):
+    """
+    Time that stood at `start` when the machine's clock said `begun_at`, and runs `speed` times as
+    fast. Processes that are told the same three agree on what time it is.
+    """
 
-    start: datetime
-    speed: float = 1.0
-    _begun: float = field(default_factory=monotonic)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: AwareDatetime
+    speed: float = Field(gt=0, le=600)
+    begun_at: AwareDatetime
 
     def now(self) -> datetime:
-        return self.start + timedelta(seconds=(monotonic() - self._begun) * self.speed)
+        passed = SystemClock().now() - self.begun_at
+        return (self.start + passed * self.speed).astimezone(UTC)
+
+    def at_speed(self, speed: float) -> "SimulatedClock":
+        """Goes on from its present moment, without a jump."""
+        return SimulatedClock(start=self.now(), speed=speed, begun_at=SystemClock().now())
+
+
+def machine_clock(clock: Clock) -> Clock:
+    """
+    For what no simulation may hurry: sign-in, signs of life of processes. A clock that is moved by
+    hand is its own machine.
+    """
+    return SystemClock() if isinstance(clock, SimulatedClock) else clock
+
+
+def real_seconds(clock: Clock, seconds: float) -> float:
+    """How long `seconds` of this clock last for the machine."""
+    return seconds / clock.speed if isinstance(clock, SimulatedClock) else seconds
 
 
 @dataclass

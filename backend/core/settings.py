@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from backend.core.clock import Clock, SimulatedClock, SystemClock
 from backend.core.errors import InvalidInput
 
 
@@ -32,6 +33,12 @@ class Settings(BaseSettings):
         "", description="PostgreSQL, e.g. postgresql+psycopg2://user:password@host/glassbox."
     )
     redis_url: str = Field("", description="Redis, e.g. redis://:password@host:6379/0.")
+
+    simulated_time: SimulatedClock | None = Field(
+        None,
+        description="Written by `glassbox up --from ... --speed ...`: the time that all parts, the"
+        " paper gateway included, take for the present.",
+    )
 
     s3_endpoint: str = Field(
         "", description="host:port of an S3 server; empty keeps files on disk."
@@ -107,6 +114,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of this process: the machine's, unless all parts live in a simulated time."""
+        return self.simulated_time or SystemClock()
 
     @property
     def home(self) -> Path:

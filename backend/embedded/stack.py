@@ -55,6 +55,8 @@ class _Layout:
         self.notes: list[str] = []
         self.urls: dict[str, str] = {}
         self.environment = {**_THRIFT, "GLASSBOX_HOME": str(home)}
+        if (simulated := settings.simulated_time) is not None:
+            self.environment["SIMULATED_TIME"] = simulated.model_dump_json()
 
     def stack(self) -> Stack:
         servers = (self._redis(), self._postgres(), self._gateway())

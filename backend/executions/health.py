@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from backend.brokers.base import SessionStatus
 from backend.core import heartbeats, redis
+from backend.core.clock import Clock, machine_clock
 from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.web.standing import Standing
@@ -73,18 +74,18 @@ class Board:
         with self._asking:
             if (known := self.known) is None:
                 now = self._tools.clock.now()
-                known = now, self._look(now)
+                known = now, self._look()
                 self._known = (time.monotonic(), *known)
         return known
 
-    def _look(self, now: datetime) -> list[Part]:
+    def _look(self) -> list[Part]:
         checks: dict[str, Callable[[], str]] = {
             "database": _database,
             "queue": _queue,
             "storage": lambda: _storage(self._tools),
             "gateway": self._gateway,
-            "beat": lambda: _alive("beat", "Beat", now),
-            "worker": lambda: _alive("worker", "worker", now),
+            "beat": lambda: _alive("beat", "Beat", self._tools.clock),
+            "worker": lambda: _alive("worker", "worker", self._tools.clock),
             "analyst": lambda: f"{self._tools.analyst.name} answers",
         }
         found = [
@@ -106,8 +107,8 @@ class Board:
         return f"{standing.label.lower()}, account {standing.account or 'unknown'}"
 
 
-def _alive(kind: str, noun: str, now: datetime) -> str:
-    seen = heartbeats.last_seen(kind)
+def _alive(kind: str, noun: str, clock: Clock) -> str:
+    now, seen = machine_clock(clock).now(), heartbeats.last_seen(kind)
     alive = [name for name, moment in seen.items() if now - moment <= heartbeats.LATE_AFTER]
     if alive:
         return f"{len(alive)} alive: {', '.join(alive[:3])}{' …' if len(alive) > 3 else ''}"

@@ -7,7 +7,6 @@ import structlog
 from backend import analysis, storage
 from backend.brokers import client_portal
 from backend.charts import Renderer
-from backend.core.clock import Clock, SystemClock
 from backend.core.settings import settings
 from backend.executions.answers import DatabaseAnswers
 from backend.executions.budget import DatabaseBudget
@@ -19,7 +18,7 @@ from backend.workflow.steps import Tools
 
 @cache
 def live_tools() -> Tools:
-    clock: Clock = SystemClock()
+    clock = settings().clock
     broker = client_portal.from_settings(clock)
     budget = DatabaseBudget(clock)
     analyst = analysis.create(

@@ -12,14 +12,20 @@ class SettableClock:
     """
     Another clock's time, scaled by `speed` and moved by hand.
 
-    With speed 1 and no start it tells exactly what `base` tells.
+    With speed 1 and no start it tells exactly what `base` tells. `begun_at` is what `base` said
+    when it was `start` here; now, if None.
     """
 
     def __init__(
-        self, *, start: datetime | None = None, speed: float = 1.0, base: Clock | None = None
+        self,
+        *,
+        start: datetime | None = None,
+        speed: float = 1.0,
+        begun_at: datetime | None = None,
+        base: Clock | None = None,
     ) -> None:
         self._base = base or SystemClock()
-        self._base_anchor = self._base.now()
+        self._base_anchor = begun_at or self._base.now()
         self._anchor = start or self._base_anchor
         self.speed = speed
 

@@ -90,19 +90,21 @@ def create_world(
     *,
     speed: float = 1.0,
     now: datetime | None = None,
+    begun_at: datetime | None = None,
     files: Sequence[Path] = (),
     seed: int = 1,
     paced: bool = True,
     account: Path | None = None,
 ) -> World:
     """
-    A world whose clock starts at `now` (aware; the present if None).
+    A world whose clock stood at `now` (aware; the present if None) when the machine's said
+    `begun_at` (the present if None).
 
     The account goes on from the file `account`; without one it is new and kept in memory. Raises
     `InvalidInput` for a price file that cannot be read or that the account would need, and
     `Conflict` for an account in use.
     """
-    clock = SettableClock(start=now, speed=speed)
+    clock = SettableClock(start=now, speed=speed, begun_at=begun_at)
     with warnings.catch_warnings():
         # exchange-calendars 4.13 uses what pandas 4 will drop.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -117,6 +119,7 @@ def serve(
     https: bool = True,
     speed: float = 1.0,
     now: datetime | None = None,
+    begun_at: datetime | None = None,
     files: Sequence[Path] = (),
     seed: int = 1,
     state_dir: Path,
@@ -134,7 +137,9 @@ def serve(
     with listen(host, port) as listener:
         if new_account:
             _forget(account)
-        world = create_world(speed=speed, now=now, files=files, seed=seed, account=account)
+        world = create_world(
+            speed=speed, now=now, begun_at=begun_at, files=files, seed=seed, account=account
+        )
         certificate = certificates.ensure(state_dir) if https else None
         settings = configuration(world, certificate=certificate)
         asyncio.run(Server(settings).serve(sockets=[listener]))

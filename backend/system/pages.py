@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from backend.brokers.pacing import read_metrics
 from backend.core import redis
+from backend.core.clock import machine_clock
 from backend.core.database import SessionDep
 from backend.core.errors import AppError, InvalidInput
 from backend.core.settings import settings
@@ -36,12 +37,12 @@ def show_system(request: Request) -> Response:
 
 @router.get("/system/workers")
 def show_workers(request: Request, session: SessionDep, clock: ClockDep) -> Response:
-    now = clock.now()
+    now = machine_clock(clock).now()
     try:
         context = {
             "workers": workers.workers(now),
             "beats": workers.beats(now),
-            "queue": workers.waiting(session, now),
+            "queue": workers.waiting(session, clock.now()),
             "calls": _calls(),
         }
     except (RedisError, AppError) as error:

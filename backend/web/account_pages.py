@@ -17,7 +17,7 @@ from backend.web.keys import Scope
 from backend.web.people import Person
 from backend.web.rendering import templates
 from backend.web.signed_in import PersonDep
-from backend.web.state import ClockDep
+from backend.web.state import MachineClock
 
 router = APIRouter(prefix="/account", include_in_schema=False)
 
@@ -35,7 +35,7 @@ LIFETIMES = {"": "until it is revoked", "7": "a week", "30": "30 days", "365": "
 
 @router.get("")
 def show_account(
-    request: Request, session: SessionDep, clock: ClockDep, person: PersonDep
+    request: Request, session: SessionDep, clock: MachineClock, person: PersonDep
 ) -> Response:
     return _page(request, session, clock, person)
 
@@ -44,7 +44,7 @@ def show_account(
 def set_password(
     request: Request,
     session: SessionDep,
-    clock: ClockDep,
+    clock: MachineClock,
     person: PersonDep,
     present: Text = "",
     password: Text = "",
@@ -66,7 +66,7 @@ def set_password(
 
 @router.post("/sessions/{session_id}/end")
 def end_session(
-    session: SessionDep, clock: ClockDep, person: PersonDep, session_id: Id
+    session: SessionDep, clock: MachineClock, person: PersonDep, session_id: Id
 ) -> Response:
     ended = sessions.revoke(session, clock, person, only=session_id)
     if ended:
@@ -75,7 +75,7 @@ def end_session(
 
 
 @router.post("/sessions/end-all")
-def end_all_sessions(session: SessionDep, clock: ClockDep, person: PersonDep) -> Response:
+def end_all_sessions(session: SessionDep, clock: MachineClock, person: PersonDep) -> Response:
     """This one, too: nobody is signed in as this person any more."""
     _note_ended(session, clock, person, {"ended": sessions.revoke(session, clock, person)})
     return RedirectResponse("/sign-in", 303)
@@ -85,7 +85,7 @@ def end_all_sessions(session: SessionDep, clock: ClockDep, person: PersonDep) ->
 def create_key(
     request: Request,
     session: SessionDep,
-    clock: ClockDep,
+    clock: MachineClock,
     person: PersonDep,
     name: Text = "",
     scopes: Annotated[list[str], Form()] = [],  # noqa: B006  (FastAPI copies it)
@@ -101,7 +101,7 @@ def create_key(
 
 
 @router.post("/keys/{key_id}/revoke")
-def revoke_key(session: SessionDep, clock: ClockDep, person: PersonDep, key_id: Id) -> Response:
+def revoke_key(session: SessionDep, clock: MachineClock, person: PersonDep, key_id: Id) -> Response:
     row = keys.revoke(session, clock, key_id, author=person.actor)
     return _done(f"The key “{row.name}” opens nothing any more.")
 

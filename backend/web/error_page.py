@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 from structlog.contextvars import get_contextvars
 
+from backend.core.clock import machine_clock
 from backend.core.database import DatabaseAway
 from backend.core.redaction import redact_text
 from backend.web.rendering import templates
@@ -85,7 +86,7 @@ def _recognise(request: Request) -> None:
     if hasattr(request.state, "person"):
         return
     try:
-        visitor(request, request.app.state.clock)
+        visitor(request, machine_clock(request.app.state.clock))
     except DatabaseAway:
         return
 

@@ -12,6 +12,7 @@ from fastapi.templating import Jinja2Templates
 from markupsafe import Markup
 from starlette.requests import Request
 
+from backend.core.settings import settings
 from backend.web.assets import FRONTEND, plotly_map_styles, static
 from backend.web.comparing import compare_lines
 from backend.web.flash import flashed
@@ -34,6 +35,7 @@ def _of_request(request: Request) -> dict[str, Any]:
         "standing": request.app.state.standing(),
         "pulled": request.app.state.halts(),
         "flash": flashed(request),
+        "simulated_time": settings().simulated_time,
     }
 
 

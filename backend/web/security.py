@@ -15,7 +15,7 @@ from backend.core.database import transaction
 from backend.web import keys, rate_limits
 from backend.web.keys import ApiKey, Scope, UnknownKey
 from backend.web.rate_limits import TooMany
-from backend.web.state import ClockDep
+from backend.web.state import MachineClock
 
 _bearer = HTTPBearer(auto_error=False, description="`glassbox api-key create NAME` makes a key.")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -24,7 +24,7 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 def needs(scope: Scope) -> Callable[..., ApiKey]:
     """A dependency that lets in only keys with this scope, and returns the key's row."""
 
-    def check(request: Request, clock: ClockDep, credentials: Credentials) -> ApiKey:
+    def check(request: Request, clock: MachineClock, credentials: Credentials) -> ApiKey:
         if credentials is None:
             raise UnknownKey(
                 "Send an API key: Authorization: Bearer gbx_…. Make one with"

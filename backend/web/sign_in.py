@@ -14,7 +14,7 @@ from backend.web.people import Person
 from backend.web.rendering import templates
 from backend.web.returning import local_path
 from backend.web.signed_in import PersonDep, VisitorDep
-from backend.web.state import ClockDep
+from backend.web.state import MachineClock
 
 router = APIRouter(include_in_schema=False)
 
@@ -47,7 +47,7 @@ def show_sign_in(
 def sign_in(
     request: Request,
     session: SessionDep,
-    clock: ClockDep,
+    clock: MachineClock,
     token: Text = "",
     name: Text = "",
     password: Text = "",
@@ -76,7 +76,9 @@ def sign_in(
 
 
 @router.post("/sign-out")
-def sign_out(request: Request, session: SessionDep, clock: ClockDep, person: PersonDep) -> Response:
+def sign_out(
+    request: Request, session: SessionDep, clock: MachineClock, person: PersonDep
+) -> Response:
     sessions.revoke(session, clock, person, only=request.state.browser_session.id)
     audit.record(
         session, clock, actor=person.actor, action="person.signed_out", subject=person.subject

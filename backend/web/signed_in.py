@@ -9,7 +9,7 @@ from backend.core.errors import AppError, NotAllowed
 from backend.web import cookies, csrf, sessions
 from backend.web.people import Person
 from backend.web.sessions import BrowserSession
-from backend.web.state import ClockDep
+from backend.web.state import MachineClock
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FORM_FIELD = "csrf_token"
@@ -35,7 +35,7 @@ async def _sent_token(request: Request) -> str | None:
     return None
 
 
-def visitor(request: Request, clock: ClockDep) -> Person | None:
+def visitor(request: Request, clock: MachineClock) -> Person | None:
     """Whoever is signed in, or None: for the few pages that are open to all."""
     token = cookies.token(request)
     if token is None:

@@ -4,12 +4,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from backend.core.clock import Clock
+from backend.core.clock import Clock, machine_clock
 
 
 def _clock(request: Request) -> Clock:
     clock: Clock = request.app.state.clock
     return clock
+
+
+def _machine_clock(request: Request) -> Clock:
+    return machine_clock(request.app.state.clock)
 
 
 def actor(request: Request) -> str:
@@ -18,4 +22,6 @@ def actor(request: Request) -> str:
 
 
 ClockDep = Annotated[Clock, Depends(_clock)]
+MachineClock = Annotated[Clock, Depends(_machine_clock)]
+"""For sign-in and keys: a simulated time must neither end them nor make them last."""
 ActorDep = Annotated[str, Depends(actor)]

@@ -21,7 +21,7 @@ from backend.brokers.client_portal.client import READ_SECONDS, GatewayClient
 from backend.brokers.client_portal.session import GatewaySession
 from backend.brokers.pacing import Pacer
 from backend.core import redis
-from backend.core.clock import Clock
+from backend.core.clock import Clock, real_seconds
 from backend.core.settings import settings
 from backend.core.values import Timeframe
 
@@ -43,14 +43,18 @@ class ClientPortalBroker:
         certificate: Path | None = None,
         requests_per_second: float = 8.0,
         read_seconds: float = READ_SECONDS,
+        speed: float = 1.0,
         pacer: Pacer | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Raises `InvalidInput` for an address whose connection nobody could trust."""
+        """
+        `speed`: how fast the gateway's time runs. Raises `InvalidInput` for an address whose
+        connection nobody could trust.
+        """
         self._clock = clock
         self._account = account
         self._sleep = sleep
-        pacer = pacer or Pacer(redis, requests_per_second=requests_per_second)
+        pacer = pacer or Pacer(redis, requests_per_second=requests_per_second, speed=speed)
         self._client = GatewayClient(
             base_url, pacer, certificate=certificate, read_seconds=read_seconds, sleep=sleep
         )
@@ -99,4 +103,5 @@ def from_settings(clock: Clock) -> ClientPortalBroker:
         account=chosen.ibkr_account or None,
         certificate=chosen.ibkr_gateway_certificate,
         requests_per_second=chosen.ibkr_requests_per_second,
+        speed=1 / real_seconds(clock, 1),
     )
