@@ -10,6 +10,7 @@ from backend.exchange.quality import QualityLimits
 from backend.strategies.fields import walk
 from backend.strategies.problems import Problem, of_rules, of_shape, refusal, rule_names
 from backend.strategies.schedule import Schedule, exchange_of
+from backend.trading.exits import ExitSettings
 from backend.trading.limits import RiskSettings
 from backend.trading.plan import OrderSettings
 from backend.trading.signal import SignalSettings
@@ -39,6 +40,7 @@ class StrategyDefinition(BaseModel):
     data: QualityLimits = QualityLimits()
     risk: RiskSettings = RiskSettings()
     orders: OrderSettings = OrderSettings()
+    exits: ExitSettings = ExitSettings()
 
     @field_validator("symbols")
     @classmethod
@@ -96,6 +98,7 @@ class StrategyDefinition(BaseModel):
             "data_limits": document["data"],
             "risk_settings": document["risk"],
             "order_settings": document["orders"],
+            "exit_settings": document["exits"],
         }
 
     def rule_names(self) -> list[str]:

@@ -64,6 +64,7 @@ def of_rules(document: Any) -> Iterator[Problem]:
         return
     yield from _of_stop(signal.get("stop"), names)
     yield from _of_sizing(document.get("risk"), names)
+    yield from _of_trailing(document.get("exits"), names)
     for side in ("long_when", "short_when"):
         yield from _of_rule(signal.get(side), f"signal.{side}", names)
 
@@ -120,6 +121,19 @@ def _of_sizing(risk: Any, names: Collection[str]) -> Iterator[Problem]:
             field="risk.atr_label",
             message=f"Sizing by volatility needs the series {label!r}, which no chart has."
             f"{did_you_mean(label, names)} Add the indicator to a chart, or choose another sizing.",
+            code="invalid_rule",
+        )
+
+
+def _of_trailing(exits: Any, names: Collection[str]) -> Iterator[Problem]:
+    if not isinstance(exits, dict) or exits.get("trailing") != "atr":
+        return
+    label = exits.get("trailing_label", "atr_14")
+    if isinstance(label, str) and label not in names:
+        yield Problem(
+            field="exits.trailing_label",
+            message=f"Trailing by atr needs the series {label!r}, which no chart has."
+            f"{did_you_mean(label, names)} Add the indicator to a chart, or trail by percent.",
             code="invalid_rule",
         )
 

@@ -7,6 +7,7 @@ from typing import Any
 from backend.indicators import spell
 from backend.strategies.definition import StrategyDefinition
 from backend.strategies.schedule import explain
+from backend.trading import exits
 from backend.trading.signal_settings import SignalSettings, ViewTargets
 from backend.workflow.settings import AnalysisSettings
 
@@ -40,7 +41,11 @@ def parts(definition: StrategyDefinition) -> list[Part]:
             sentences=[SOURCES[signal.source], *_asks(definition.analysis, signal)],
             rules=[(purpose, text) for purpose, text in rules if text.strip()],
         ),
-        Part(title="Where it gets in and out", sentences=_levels(signal), rules=[]),
+        Part(
+            title="Where it gets in and out",
+            sentences=[*_levels(signal), *exits.in_words(definition.exits)],
+            rules=[],
+        ),
         Part(title="What limits it", sentences=_limits(definition), rules=[]),
     ]
 

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.errors import InvalidInput
+from backend.trading.exits import Exits
 from backend.trading.numbers import Settings
 from backend.trading.signal import Action, Signal
 from backend.trading.sizing import is_protective
@@ -42,6 +43,8 @@ class OrderPlan(BaseModel):
     targets: tuple[PlannedTarget, ...]
     """Nearest first; their quantities add up to the order's."""
     tif: Literal["DAY", "GTC"]
+    exits: Exits = Exits()
+    """What ends it beside stop and targets; with a `trail` the stop goes out as a trailing one."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> "OrderPlan":
@@ -60,6 +63,7 @@ def plan(
     quantity: Decimal,
     lot: Decimal,
     settings: OrderSettings,
+    exits: Exits | None = None,
 ) -> OrderPlan:
     """
     The order for a signal and the quantity that the limits left, as a multiple of `lot`.
@@ -80,6 +84,7 @@ def plan(
         stop=signal.stop,
         targets=split(signal.targets, quantity, lot),
         tif=settings.tif,
+        exits=exits or Exits(),
     )
 
 

@@ -108,6 +108,21 @@ BAD = [
     (definition(analysis__temperature=3), "analysis.temperature", "2"),
     (definition(data__min_bars=0), "data.min_bars", "1"),
     (definition(orders__tif="IOC"), "orders.tif", "GTC"),
+    (
+        definition(exits={"time_stop_bars": 3, "time_stop_minutes": 3}),
+        "exits.time_stop_bars",
+        "bars",
+    ),
+    (
+        definition(exits={"trailing": "atr", "trailing_label": "atr_15"}),
+        "exits.trailing_label",
+        "Did you mean 'atr_14'",
+    ),
+    (
+        definition(exits={"trailing": "atr", "break_even_after_r": 1}),
+        "exits.break_even_after_r",
+        "off",
+    ),
     (without("signal"), "signal", "required"),
     (without("schedule"), "schedule", "required"),
     ([], None, "dictionary"),

@@ -97,6 +97,12 @@ WRONG = [
     ({"risk__risk_per_trade": "2"}, "risk.risk_per_trade", "less than"),
     ({"risk__max_quantity": "a lot"}, "risk.max_quantity", "decimal"),
     ({"orders__tif": "IOC"}, "orders.tif", "GTC"),
+    ({"exits__time_stop_minutes": "soon"}, "exits.time_stop_minutes", "integer"),
+    (
+        {"exits__trailing": "atr", "exits__trailing_label": "atr_15"},
+        "exits.trailing_label",
+        "atr_14",
+    ),
     ({"data__min_bars": ""}, "data.min_bars", "integer"),
 ]
 

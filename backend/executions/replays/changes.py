@@ -26,6 +26,7 @@ SEEN_FIRST_BY = {
     "data": "check_data",
     "risk": "size_and_check_risk",
     "orders": "size_and_check_risk",
+    "exits": "size_and_check_risk",
 }
 """Path of a definition -> the first step that does anything else because of it."""
 

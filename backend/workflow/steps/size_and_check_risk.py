@@ -3,6 +3,7 @@ from decimal import Decimal
 
 from backend.brokers.base import AccountSnapshot, Contract, Quote
 from backend.exchange import calendars, sessions
+from backend.trading.exits import Exits, ExitSettings, trail_distance
 from backend.trading.limits import LimitsInForce, RiskReport, RiskSettings, check_all
 from backend.trading.numbers import exact
 from backend.trading.oversight import EquityHistory, minutes_between, tallies
@@ -12,6 +13,7 @@ from backend.trading.signal import Action, Signal
 from backend.trading.sizing import Sizing, size
 from backend.workflow import exposure
 from backend.workflow.outcome import Ends, Outcome
+from backend.workflow.settings import ChartSettings
 from backend.workflow.steps.base import StepData, Tools, Touches, step
 
 
@@ -27,6 +29,8 @@ class Input(StepData):
     last_by_name: dict[str, float | None]
     risk_settings: RiskSettings
     order_settings: OrderSettings
+    exit_settings: ExitSettings = ExitSettings()
+    chart_settings: list[ChartSettings] = []
     as_of: datetime
 
 
@@ -51,6 +55,7 @@ def size_and_check_risk(input: Input, tools: Tools) -> Output:
     found = Output(sizing=sizing, proposal=proposal, risk_report=report, order_plan=None)
     if report.is_refused:
         raise Ends(Outcome.BLOCKED, report.reason_code, report.sentence, found=found)
+    exits = _exits(input, found)
     order_plan = plan(
         input.signal,
         symbol=input.contract.symbol,
@@ -58,6 +63,7 @@ def size_and_check_risk(input: Input, tools: Tools) -> Output:
         quantity=report.quantity,
         lot=sizing.lot,
         settings=input.order_settings,
+        exits=exits,
     )
     raise Ends(
         Outcome.OBSERVED,
@@ -86,13 +92,34 @@ def _size(input: Input) -> Sizing:
         buying_power=input.account_snapshot.buying_power,
         lot=input.contract.lot,
         settings=input.risk_settings,
-        atr=_atr(input),
+        atr=_value(input, input.risk_settings.atr_label),
     )
 
 
-def _atr(input: Input) -> Decimal | None:
-    value = input.last_by_name.get(input.risk_settings.atr_label)
+def _value(input: Input, label: str) -> Decimal | None:
+    value = input.last_by_name.get(label)
     return None if value is None else exact(value)
+
+
+def _exits(input: Input, found: Output) -> Exits:
+    """Ends blocked where the stop should follow by something that is not known."""
+    asked, contract = input.exit_settings, input.contract
+    assert input.signal.entry is not None
+    atr = _value(input, asked.trailing_label)
+    try:
+        trail = trail_distance(asked, entry=input.signal.entry, atr=atr, tick=contract.tick)
+    except ValueError as error:
+        raise Ends(Outcome.BLOCKED, "no_trail", str(error), found=found) from None
+    return Exits(
+        time_stop_minutes=asked.time_stop_minutes,
+        time_stop_bars=asked.time_stop_bars,
+        timeframe=input.chart_settings[0].timeframe if input.chart_settings else None,
+        calendar=contract.calendar,
+        tick=contract.tick,
+        trail=trail,
+        break_even_after_r=asked.break_even_after_r,
+        on_reversal=asked.on_reversal,
+    )
 
 
 def _proposal(input: Input, sizing: Sizing, tools: Tools) -> Proposal:

@@ -60,6 +60,8 @@
   function showStop() {
     const kind = form.elements["signal.stop.kind"].value;
     for (const box of form.querySelectorAll("[data-stop-for]")) box.hidden = !box.dataset.stopFor.split(" ").includes(kind);
+    const trailing = form.elements["exits.trailing"].value;
+    for (const box of form.querySelectorAll("[data-trailing-for]")) box.hidden = box.dataset.trailingFor !== trailing;
   }
 
   back.addEventListener("click", () => show(at - 1, { focus: true }));

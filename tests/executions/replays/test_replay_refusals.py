@@ -145,6 +145,7 @@ def test_no_setting_is_mapped_to_a_step_behind_the_first_that_can_see_its_change
         "data": "data_limits",
         "risk": "risk_settings",
         "orders": "order_settings",
+        "exits": "exit_settings",
         "analysis": "analysis_settings",
         "signal": "signal_settings",
     }
