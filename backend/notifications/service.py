@@ -1,0 +1,84 @@
+"""`tell`: the one way by which news is kept. It goes out once it is committed."""
+
+import re
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from backend.core.clock import Clock, machine_clock
+from backend.core.database import after_commit
+from backend.core.logging import get_logger
+from backend.core.queue import send
+from backend.core.redaction import redact_text
+from backend.notifications.events import Event
+
+logger = get_logger(__name__)
+
+DELIVER_TASK = "notifications.deliver"
+LONGEST_TITLE = 150
+LONGEST_TEXT = 2_000
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]+")
+"""Control characters, halves of characters, and marks that turn the reading direction."""
+
+# One round trip: news is told inside of transactions that hold locks on orders.
+_KEEP = text(
+    """
+    WITH told AS (
+        INSERT INTO notifications (key, event, title, text, path, at)
+        VALUES (:key, :event, :title, :text, :path, :at)
+        ON CONFLICT (key) DO NOTHING
+        RETURNING id
+    ), on_its_way AS (
+        INSERT INTO notification_deliveries
+            (notification_id, channel_id, state, attempts, next_at)
+        SELECT told.id, channel.id, 'waiting', 0, :next_at
+        FROM told, notification_channels AS channel
+        WHERE channel.is_on AND channel.removed_at IS NULL AND channel.events ? :event
+        RETURNING id
+    )
+    SELECT (SELECT count(*) FROM told) AS told, (SELECT count(*) FROM on_its_way) AS on_its_way
+    """
+)
+
+
+def tell(
+    session: Session, clock: Clock, *, event: Event, key: str, title: str, text: str, path: str
+) -> bool:
+    """
+    Keep a piece of news with the change it speaks of; False when this key was told before.
+
+    `title` is one line, `text` some sentences, both plain; `path` is the page that shows more. It
+    goes out after the commit, through every channel that carries this event. Secrets are taken
+    out. Raises nothing of its own: no bad title may undo an order.
+    """
+    values = {
+        "key": clean(key, LONGEST_TITLE),
+        "event": event.value,
+        "title": one_line(title),
+        "text": clean(text, LONGEST_TEXT),
+        "path": path if path.startswith("/") and not path.startswith("//") else "/notifications",
+        "at": clock.now(),
+        "next_at": machine_clock(clock).now(),
+    }
+    found = session.execute(_KEEP, values).one()
+    if found.on_its_way:
+        after_commit(session, _ask_for_delivery)
+    return bool(found.told)
+
+
+def one_line(words: str) -> str:
+    return clean(" ".join(words.split()), LONGEST_TITLE)
+
+
+def clean(words: str, longest: int) -> str:
+    """Plain characters without secrets, cut to a length with a sign that it was cut."""
+    words = redact_text(_NO_TEXT.sub(" ", words)).strip()
+    return words if len(words) <= longest else f"{words[: longest - 1].rstrip()}…"
+
+
+def _ask_for_delivery() -> None:
+    """Beat asks again soon, so a queue that is away delays the news and undoes nothing."""
+    try:
+        send(DELIVER_TASK)
+    except Exception as error:  # whatever kombu raises: the caller's work is committed
+        logger.warning("delivery_not_asked_for", error=str(error))
