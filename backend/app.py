@@ -38,6 +38,7 @@ from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.prompts import editing_pages as prompt_editing_pages
 from backend.prompts import pages as prompt_pages
 from backend.risk import api as risk_api
+from backend.risk import halt_pages
 from backend.risk import pages as risk_pages
 from backend.strategies import api as strategies_api
 from backend.strategies import editor_pages, preview_pages, prompts, version_api, version_pages
@@ -59,7 +60,7 @@ PAGES = (
     # Before the pages of one strategy, whose number could stand where their names do.
     *(editor_pages, preview_pages, version_pages, strategy_pages),
     *(patterns, account_pages, flower_pages, decisions_pages, market_pages),
-    *(prompt_pages, prompt_editing_pages, risk_pages),
+    *(prompt_pages, prompt_editing_pages, risk_pages, halt_pages),
 )
 
 

@@ -10,6 +10,7 @@ from backend.core.settings import settings
 from backend.portfolio import halts
 from backend.portfolio.models import Scope
 from backend.risk import service as risk
+from backend.trading.oversight import IN_WORDS, Meaning
 
 Account = Annotated[str | None, typer.Option(help="Only this account; everything by default.")]
 Strategy = Annotated[str | None, typer.Option(help="Only this strategy, by name or number.")]
@@ -22,11 +23,21 @@ def halt(
     file: Annotated[
         bool, typer.Option("--file", help="By the file HALT, without asking the database.")
     ] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Also cancel orders that would open or add.")
+    ] = False,
+    flatten: Annotated[
+        bool, typer.Option("--flatten", help="Also cancel every order and close every position.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before flattening.")] = False,
 ) -> None:
     """Stop new orders at once; without a database by the file HALT in GLASSBOX_HOME."""
     console = Console()
+    meaning = _meaning(cancel=cancel, flatten=flatten)
+    if meaning == "flatten" and not yes:
+        typer.confirm(f"{IN_WORDS['flatten']} Go on?", abort=True)
     if file or not settings().database_url:
-        return _by_file(console, account, strategy, reason)
+        return _by_file(console, account, strategy, reason, meaning)
     try:
         with transaction() as session:
             target = risk.target(session, account=account, strategy=strategy)
@@ -35,18 +46,25 @@ def halt(
                 settings().clock,
                 scope=target.scope,
                 target=target.target,
+                meaning=meaning,
                 reason=reason,
                 actor="cli",
             )
     except DatabaseAway:
-        return _by_file(console, account, strategy, reason)
+        return _by_file(console, account, strategy, reason, meaning)
     except Conflict as error:
         console.print(f"[yellow]{escape(error.message)}[/]")
         return
-    console.print(
-        f"[red]Halted:[/] {escape(target.name)}. New executions end skipped; what works at the"
-        " broker is left alone. Undo with: glassbox release"
-    )
+    console.print(f"[red]Halted:[/] {escape(target.name)}. {IN_WORDS[meaning]}")
+    if meaning != "stop":
+        console.print("The tracker carries it out; the page /risk shows how far it is.")
+    console.print("Undo with: glassbox release")
+
+
+def _meaning(*, cancel: bool, flatten: bool) -> Meaning:
+    if flatten:
+        return "flatten"
+    return "cancel" if cancel else "stop"
 
 
 def release(
@@ -82,18 +100,30 @@ def _release_row(scope: Scope, target: str, typed: str) -> None:
         )
 
 
-def _by_file(console: Console, account: str | None, strategy: str | None, reason: str) -> None:
+def _by_file(
+    console: Console, account: str | None, strategy: str | None, reason: str, meaning: Meaning
+) -> None:
     if account or strategy:
         raise InvalidInput(
             "Without the database only everything can be halted: leave out --account and"
             " --strategy."
         )
     path = halts.file()
-    halts.write_file(path, reason)
+    halts.write_file(path, reason, meaning)
     console.print(
         f"[red]Halted:[/] everything, by the file {escape(str(path))}. Workers that share this"
-        " folder look at it before each execution. Undo with: glassbox release"
+        f" folder look at it before each execution. {_BY_FILE[meaning]}"
+        "Undo with: glassbox release"
     )
+
+
+_BY_FILE: dict[Meaning, str] = {
+    "stop": "",
+    "cancel": "A tracker that shares it cancels what would open or add, with or without the"
+    " database. ",
+    "flatten": "A tracker that shares it cancels what would open or add at once, and closes every"
+    " position as soon as the database is there: until then close them in your broker's own app. ",
+}
 
 
 def _known_target(account: str | None, strategy: str | None) -> tuple[Scope, str]:

@@ -4,10 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
-from sqlalchemy import Index, String, text
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.database import Model
+from backend.trading.oversight import Meaning
 
 Scope = Literal["all", "account", "strategy"]
 
@@ -30,7 +31,11 @@ class LimitsVersion(Model):
 
 
 class HaltRow(Model):
-    """A switch that stops new orders of everything, an account or a strategy, until released."""
+    """
+    A switch that stops new orders of everything, an account or a strategy, until released.
+
+    Where it means more than that, `portfolio/halting.py` carries it out.
+    """
 
     __tablename__ = "halts"
     __table_args__ = (
@@ -47,11 +52,32 @@ class HaltRow(Model):
     scope: Mapped[Scope] = mapped_column(String(16))
     target: Mapped[str]
     """An account's id or a strategy's number; empty for everything."""
+    meaning: Mapped[Meaning] = mapped_column(String(16))
     reason: Mapped[str]
     at: Mapped[datetime]
     by: Mapped[str]
     released_at: Mapped[datetime | None]
     released_by: Mapped[str | None]
+    file_mark: Mapped[str | None]
+    """Which writing of the file HALT it stands for, so that one is carried out once."""
+
+
+class HaltProgress(Model):
+    """
+    How far a switch got in one account, as the broker told it last.
+
+    `portfolio/halting.py` is the one writer and the one reader of `document`.
+    """
+
+    __tablename__ = "halt_progress"
+
+    halt_id: Mapped[int] = mapped_column(ForeignKey("halts.id"), primary_key=True)
+    account: Mapped[str] = mapped_column(primary_key=True)
+    looked_at: Mapped[datetime]
+    verified_at: Mapped[datetime | None]
+    """Since when the broker shows nothing left of what it means; None while something is."""
+    document: Mapped[dict[str, Any]]
+    """What was cancelled and closed, what is left, and what stands in the way."""
 
 
 class EquitySnapshot(Model):

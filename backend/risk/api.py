@@ -8,9 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.database import SessionDep
 from backend.portfolio import halts, limits
+from backend.portfolio.halt_progress import Progress
 from backend.portfolio.models import HaltRow, LimitsVersion, Scope
+from backend.portfolio.orders.models import ClosingState
 from backend.risk import service as risk
+from backend.risk import switches
 from backend.risk.service import Target
+from backend.risk.switches import Switch
+from backend.trading.oversight import Meaning
 from backend.web.security import Operator, Reader, Trader
 from backend.web.state import ActorDep, ClockDep
 
@@ -51,6 +56,11 @@ class HaltTarget(Strict):
 
 
 class NewHalt(HaltTarget):
+    meaning: Meaning = Field(
+        "stop",
+        description="stop: no new orders; cancel: also cancel what would open or add to a position;"
+        " flatten: cancel everything and close every position.",
+    )
     reason: str = Field("", max_length=halts.LONGEST_REASON)
 
 
@@ -65,14 +75,52 @@ class HaltOut(BaseModel):
 
     scope: Scope
     target: str
+    meaning: Meaning
     reason: str
     since: datetime | None
     by: str
     sentence: str
 
 
+class CancelledOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    order_id: str
+    sentence: str
+    asked_at: datetime
+    gone_at: datetime | None = Field(description="When the broker showed it as over.")
+    became: str
+
+
+class ClosingOut(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    symbol: str
+    round_trip_id: int | None
+    state: ClosingState
+    outcome: str
+    order_id: int | None = Field(description="The one order that closes it.")
+
+
+class ProgressOut(BaseModel):
+    account: str
+    looked_at: datetime
+    verified_at: datetime | None = Field(
+        description="Since when the broker shows nothing left; null while something is."
+    )
+    cancelled: list[CancelledOut]
+    closings: list[ClosingOut]
+    left: list[str]
+    trouble: list[str] = Field(description="What a person has to mend.")
+
+
+class SwitchOut(HaltOut):
+    progress: list[ProgressOut] = Field(description="Empty for a switch that only stops.")
+
+
 class HaltsOut(BaseModel):
-    halts: list[HaltOut]
+    halts: list[SwitchOut]
 
 
 @router.get("/limits")
@@ -107,24 +155,25 @@ def set_account_limits(
 
 @router.get("/halts")
 def get_halts(session: SessionDep, _key: Reader) -> HaltsOut:
-    """Every kill switch that is pulled, that of the data folder's file among them."""
-    by_file = halts.by_file(halts.file())
-    found = [by_file] if by_file is not None else []
-    found += [halts.as_value(row) for row in halts.in_force(session)]
-    return HaltsOut(halts=[HaltOut.model_validate(each) for each in found])
+    """Every kill switch that is pulled, and how far each got; that of the file among them."""
+    return HaltsOut(halts=[_switch(each) for each in switches.pulled(session)])
 
 
 @router.post("/halts", status_code=201)
 def pull_halt(
     session: SessionDep, clock: ClockDep, _key: Operator, actor: ActorDep, new: NewHalt
 ) -> HaltOut:
-    """Stop new orders at once. What works at the broker is left alone."""
+    """
+    Stop new orders at once, and have done what else it means. One that is pulled already can be
+    made to mean more, never less.
+    """
     wanted = _target(session, new)
     row = halts.pull(
         session,
         clock,
         scope=wanted.scope,
         target=wanted.target,
+        meaning=new.meaning,
         reason=new.reason,
         actor=actor,
     )
@@ -174,6 +223,24 @@ def _limits(account: str, row: LimitsVersion | None) -> LimitsOut:
         limits=row.document["limits"] if row else {},
         changed_at=row.created_at if row else None,
         changed_by=row.created_by if row else None,
+    )
+
+
+def _switch(switch: Switch) -> SwitchOut:
+    progress = [_progress(each) for each in switch.progress]
+    told = HaltOut.model_validate(switch.halt).model_dump()
+    return SwitchOut(**told, progress=progress)
+
+
+def _progress(each: Progress) -> ProgressOut:
+    return ProgressOut(
+        account=each.account,
+        looked_at=each.looked_at,
+        verified_at=each.verified_at,
+        cancelled=[CancelledOut.model_validate(order) for order in each.work.cancelled],
+        closings=[ClosingOut.model_validate(closing) for closing in each.closings],
+        left=list(each.work.left),
+        trouble=list(each.work.trouble),
     )
 
 

@@ -2,19 +2,18 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from backend.core.database import SessionDep
 from backend.core.errors import AppError, Conflict, InvalidInput
 from backend.portfolio import halts, limits
-from backend.portfolio.models import Scope
-from backend.risk import limits_text
+from backend.risk import limits_text, switches
 from backend.risk import service as risk
 from backend.risk import view as risk_view
 from backend.strategies import service as strategies
-from backend.trading.oversight import Halt
+from backend.trading.oversight import IN_WORDS
 from backend.web import audit
 from backend.web.audit import AuditRow, Filters
 from backend.web.flash import flash
@@ -30,57 +29,7 @@ CHANGES_SHOWN = 12
 
 @router.get("/risk")
 def show_risk(request: Request, session: SessionDep, clock: ClockDep) -> Response:
-    return _page(request, session, clock)
-
-
-@router.post("/risk/halt")
-def pull_halt(
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    actor: ActorDep,
-    target: Annotated[str, Form(max_length=100)] = "all",
-    reason: Annotated[str, Form(max_length=10_000)] = "",
-) -> Response:
-    """`target` is `all`, `account:ID` or `strategy:NUMBER`."""
-    scope, _, whose = target.partition(":")
-    try:
-        if scope not in ("all", "account", "strategy"):
-            raise InvalidInput("Choose what to halt.", field="target")
-        wanted = risk.target(
-            session,
-            account=whose if scope == "account" else None,
-            strategy=whose if scope == "strategy" else None,
-        )
-        halts.pull(
-            session, clock, scope=wanted.scope, target=wanted.target, reason=reason, actor=actor
-        )
-    except Conflict as error:
-        return _back(error.message, "warn")
-    except AppError as error:
-        tried = {"field": error.field, "message": error.message, "target": target, "reason": reason}
-        return _page(request, session, clock, tried=tried)
-    return _back(f"Halted: {wanted.name}. New executions end skipped until it is released.", "warn")
-
-
-@router.post("/risk/release")
-def release_halt(
-    request: Request,
-    session: SessionDep,
-    clock: ClockDep,
-    actor: ActorDep,
-    scope: Annotated[Scope, Form()],
-    target: Annotated[str, Form(max_length=100)] = "",
-    confirmation: Annotated[str, Form(max_length=200)] = "",
-) -> Response:
-    try:
-        halts.release(session, clock, scope=scope, target=target, typed=confirmation, actor=actor)
-    except InvalidInput as error:
-        wrong = {"scope": scope, "target": target, "typed": confirmation, "error": error.message}
-        return _page(request, session, clock, wrong=wrong)
-    except AppError as error:
-        return _back(error.message, "warn")
-    return _back(f"Released: {halts.name_of(scope, target)}.")
+    return page(request, session, clock)
 
 
 @router.get("/risk/limits")
@@ -113,10 +62,10 @@ def save_limits(
         newest = limits.newest(session, account)
         number = newest.number if newest and isinstance(error, Conflict) else int(based_on)
         return _form(request, account, number, texts, error)
-    return _back(f"The limits of {limits.subject(account)} are in force from the next check on.")
+    return back(f"The limits of {limits.subject(account)} are in force from the next check on.")
 
 
-def _page(
+def page(
     request: Request,
     session: Session,
     clock: ClockDep,
@@ -130,7 +79,9 @@ def _page(
     accounts, orders = risk.accounts(session), risk_view.orders_today(now)
     looked = risk_view.seen(session, now, orders)
     context = {
-        "halts": _halts(session),
+        "switches": switches.pulled(session),
+        "mark": switches.mark(session),
+        "meanings": IN_WORDS,
         "named": named,
         "accounts": accounts,
         "seen": looked,
@@ -145,16 +96,6 @@ def _page(
     }
     status = 422 if wrong or tried else 200
     return templates.TemplateResponse(request, "risk/page.html", context, status_code=status)
-
-
-def _halts(session: Session) -> list[tuple[Halt, str | None]]:
-    """Each switch, and the words that release it; None for the file, which a page cannot touch."""
-    by_file = halts.by_file(halts.file())
-    rows = [halts.as_value(row) for row in halts.in_force(session)]
-    found: list[tuple[Halt, str | None]] = [
-        (each, halts.confirmation(each.scope, each.target)) for each in rows
-    ]
-    return [(by_file, None), *found] if by_file is not None else found
 
 
 def _changes(session: Session) -> list[AuditRow]:
@@ -188,7 +129,7 @@ def _form(
     return templates.TemplateResponse(request, "risk/limits.html", context, status_code=status)
 
 
-def _back(said: str, kind: Any = "good") -> Response:
+def back(said: str, kind: Any = "good") -> Response:
     response = RedirectResponse("/risk", status_code=303)
     flash(response, said, kind)
     return response

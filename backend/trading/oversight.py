@@ -3,12 +3,28 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from backend.trading.risk import Level, Past, Tally
 from backend.trading.signal import Action
+
+Meaning = Literal["stop", "cancel", "flatten"]
+MEANINGS: tuple[Meaning, ...] = get_args(Meaning)
+"""What a kill switch does, each more than the one before it."""
+
+IN_WORDS: dict[Meaning, str] = {
+    "stop": "No new orders. What works at the broker and what is held is left alone.",
+    "cancel": "No new orders, and every order that would open or add to a position is cancelled."
+    " Stops and targets of what is held stay at the broker.",
+    "flatten": "No new orders, every order is cancelled, and every position is closed at the"
+    " market.",
+}
+
+
+def is_stronger(meaning: Meaning, than: Meaning) -> bool:
+    return MEANINGS.index(meaning) > MEANINGS.index(than)
 
 
 class Halt(BaseModel):
@@ -18,6 +34,7 @@ class Halt(BaseModel):
 
     scope: Literal["all", "account", "strategy"]
     target: str = ""
+    meaning: Meaning = "stop"
     reason: str
     since: datetime | None
     """None where only the switch itself is seen, such as a file."""
@@ -35,7 +52,14 @@ class Halt(BaseModel):
         what = whose.get(self.scope, f"Strategy {self.target}")
         since = f" since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""
         why = f": {self.reason.rstrip('.')}" if self.reason else ""
-        return f"{what} is halted{since} by {self.by}{why}."
+        return f"{what} is halted{since} by {self.by}{why}.{_DOES[self.meaning]}"
+
+
+_DOES: dict[Meaning, str] = {
+    "stop": "",
+    "cancel": " Orders that would open or add are cancelled.",
+    "flatten": " Every order is cancelled and every position closed.",
+}
 
 
 class PastOrder(BaseModel):

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from anyio import CapacityLimiter, to_thread
@@ -18,7 +19,9 @@ from fastapi import Depends, Header, Request
 from fastapi.sse import EventSourceResponse, format_sse_event
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
 
+from backend.core.database import DatabaseAway, transaction
 from backend.core.events import CHANNEL
 from backend.core.logging import get_logger
 from backend.core.settings import settings
@@ -27,6 +30,8 @@ logger = get_logger(__name__)
 
 POLL_SECONDS = 5.0
 RECONNECT_SECONDS = 2.0
+SECONDS_BETWEEN_CHANGES = 1.0
+"""A page is told that something has changed at most this often, however much does."""
 MOST_READS_AT_ONCE = 6
 """Threads, and so database connections, that all open pages share; the rest is for requests."""
 
@@ -163,6 +168,41 @@ def _client() -> Redis:
         socket_connect_timeout=2,
         health_check_interval=30,
     )
+
+
+async def follow_changes(
+    hub: Hub,
+    subject: str,
+    known: str,
+    mark: Callable[[Session], str],
+    may_read: Callable[[Session], bool],
+) -> AsyncIterator[bytes]:
+    """
+    A note each time that the state behind `subject` is another one, at most one a second.
+
+    `mark` is a short text that differs as soon as that state does, `known` the one that the page
+    was made from; empty for the present one. Ends when `may_read` says no.
+    """
+    yield RETRY
+    with hub.watching(subject) as waker:
+        while True:
+            try:
+                now = await hub.read(partial(_read_mark, mark, may_read))
+            except DatabaseAway:
+                now = known
+            if now is None:
+                yield SIGNED_OUT
+                return
+            is_new = bool(known) and now != known
+            yield format_sse_event(event="changed", id=now, data_str="{}") if is_new else KEEPALIVE
+            known = now
+            await asyncio.sleep(SECONDS_BETWEEN_CHANGES)
+            await waker.wait(POLL_SECONDS)
+
+
+def _read_mark(mark: Callable[[Session], str], may_read: Callable[[Session], bool]) -> str | None:
+    with transaction() as session:
+        return mark(session) if may_read(session) else None
 
 
 def stream(events: AsyncIterator[bytes]) -> EventSourceResponse:

@@ -124,6 +124,10 @@ def test_the_switch_stops_executions_until_somebody_types_what_for(
         "account",
         "strategy",
     ]
+    stronger = trader.post("/risk/halts", {"meaning": "cancel", "account": account}, expect=201)
+    assert (stronger["meaning"], stronger["reason"]) == ("cancel", "")
+    error = trader.refused("POST", "/risk/halts", 422, json={"meaning": "panic"})
+    assert "flatten" in error["message"]
     error = trader.refused("POST", "/risk/halts", 409, json={"reason": "again"})
     assert error["code"] == "halted_already"
     assert engine.run(definition(name="Other"))[0].outcome is Outcome.SKIPPED

@@ -70,6 +70,11 @@ def pulled() -> list[tuple[str, str, str]]:
         return [(row.scope, row.target, row.reason) for row in halts.in_force(session)]
 
 
+def meanings() -> list[str]:
+    with transaction() as session:
+        return [row.meaning for row in halts.in_force(session)]
+
+
 def test_everything_is_halted_and_released_by_typing(folder: Path) -> None:
     assert "Halted: everything" in types("halt", "--reason", "odd fills").output
     assert pulled() == [("all", "", "odd fills")]
@@ -96,6 +101,32 @@ def test_an_account_or_a_strategy_is_halted_by_its_name(account: str) -> None:
     assert [each[0] for each in pulled()] == ["account"]
 
 
+def test_what_a_halt_means_is_said_and_flattening_is_asked_about_first() -> None:
+    assert "would open or add to a position is cancelled" in types("halt", "--cancel").output
+    unsure = types("halt", "--flatten", answer="n\n")
+    assert unsure.exit_code == 1
+    assert meanings() == ["cancel"]
+    sure = types("halt", "--flatten", answer="y\n")
+    assert "every position is closed" in sure.output
+    assert "The tracker carries it out" in sure.output
+    assert meanings() == ["flatten"]
+    assert "halted already (flatten)" in types("halt", "--cancel").output
+
+
+@pytest.mark.parametrize(
+    ("option", "word", "said"),
+    [("--cancel", "cancel", "with or without the database"), ("--flatten", "flatten", "own app")],
+)
+def test_the_file_holds_what_it_means_and_the_answer_says_what_works_then(
+    folder: Path, connect: Callable[[str], None], option: str, word: str, said: str
+) -> None:
+    connect(AWAY)
+    done = types("halt", option, "--yes", "--reason", "odd fills")
+    assert done.exit_code == 0, done.output
+    assert said in " ".join(done.output.split())
+    assert (folder / "HALT").read_text() == f"{word} odd fills\n"
+
+
 @pytest.mark.parametrize("url", [AWAY, ""])
 def test_without_the_database_the_file_halts_and_is_taken_away_again(
     folder: Path, connect: Callable[[str], None], url: str
@@ -104,7 +135,7 @@ def test_without_the_database_the_file_halts_and_is_taken_away_again(
     done = types("halt", "--reason", "odd fills")
     assert done.exit_code == 0, done.output
     assert "by the file" in done.output
-    assert (folder / "HALT").read_text() == "odd fills\n"
+    assert (folder / "HALT").read_text() == "stop odd fills\n"
     assert "only everything can be halted" in refusal("halt", "--account", "DU1")
     assert "type 'release everything'" in refusal("release", answer="go\n")
     assert (folder / "HALT").exists()

@@ -103,7 +103,7 @@ def test_release_needs_the_right_words_and_is_audited() -> None:
         "halt.pulled",
         "person:ann",
         "everything",
-        {"reason": "odd fills"},
+        {"reason": "odd fills", "meaning": "stop"},
     )
     assert (released.action, released.actor) == ("halt.released", "person:bob")
     assert released.before is not None
@@ -118,6 +118,69 @@ def test_what_was_released_can_be_pulled_again_and_what_is_not_halted_cannot_be_
         release("release account DU1", scope="account", target="DU1")
     with transaction() as session:
         assert len(session.scalars(select(HaltRow)).all()) == 2
+
+
+def test_a_switch_can_be_made_to_mean_more_and_never_less() -> None:
+    pull(meaning="cancel")
+    for weaker in ("stop", "cancel"):
+        with pytest.raises(Conflict, match=r"halted already \(cancel\)"):
+            pull(meaning=weaker)
+    pull(meaning="flatten", reason="", actor="person:bob")
+    [halt] = DatabaseSafeguards().halts()
+    assert (halt.meaning, halt.reason, halt.by) == ("flatten", "odd fills", "person:ann")
+    assert halt.sentence.endswith("Every order is cancelled and every position closed.")
+    with transaction() as session:
+        _, row = session.scalars(select(AuditRow).order_by(AuditRow.id))
+    assert (row.action, row.actor) == ("halt.strengthened", "person:bob")
+    assert row.before is not None
+    assert (row.before["meaning"], (row.after or {})["meaning"]) == ("cancel", "flatten")
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning", "reason"),
+    [
+        ("", "stop", ""),
+        ("going on holiday", "stop", "going on holiday"),
+        ("stop", "stop", ""),
+        ("cancel", "cancel", ""),
+        ("Flatten: all is wrong", "flatten", "all is wrong"),
+        ("FLATTEN\nall\nis wrong", "flatten", "all\nis wrong"),
+        ("flattened tyre", "stop", "flattened tyre"),
+    ],
+)
+def test_the_files_first_word_may_be_what_it_means(text: str, meaning: str, reason: str) -> None:
+    halts.file().write_text(text)
+    [halt] = DatabaseSafeguards().halts()
+    assert (halt.meaning, halt.reason) == (meaning, reason)
+
+
+def adopt() -> HaltRow | None:
+    with transaction() as session:
+        return halts.adopt_file(session, CLOCK, halts.file())
+
+
+def test_a_file_that_means_more_than_stop_becomes_a_switch_once() -> None:
+    assert adopt() is None
+    halts.write_file(halts.file(), "holiday")
+    assert adopt() is None
+    halts.write_file(halts.file(), "odd fills", "flatten")
+    row = adopt()
+    assert row is not None
+    assert (row.scope, row.meaning, row.reason) == ("all", "flatten", "odd fills")
+    assert adopt() is None
+    # Released while the file still lies there: what it meant was done, and is not done again.
+    release("release everything")
+    assert adopt() is None
+    os.utime(halts.file(), (1, 1))
+    assert adopt() is not None
+
+
+def test_a_file_beside_a_switch_that_means_as_much_adds_nothing_even_after_its_release() -> None:
+    pull(meaning="flatten")
+    halts.write_file(halts.file(), "", "cancel")
+    assert adopt() is None
+    release("release everything")
+    assert adopt() is None
 
 
 def test_a_reason_has_an_end() -> None:

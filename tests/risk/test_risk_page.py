@@ -11,8 +11,10 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backend.core.database import transaction
-from backend.portfolio import equity, halts, limits
-from backend.risk import limits_text
+from backend.portfolio import equity, halt_progress, halts, limits
+from backend.portfolio.halt_progress import CancelledOrder, Work
+from backend.risk import limits_text, switches
+from tests.support.held_trades import closing_of, open_trip
 from tests.support.live_engine import Engine, definition
 from tests.support.web_client import text_of
 
@@ -137,6 +139,11 @@ def test_a_strategy_or_an_account_is_halted_alone_and_shown_by_its_name(
         ({"target": "account:DU404"}, "No account &#39;DU404&#39; was ever seen"),
         ({"target": "strategy:404"}, "There is no strategy 404"),
         ({"target": "moon"}, "Choose what to halt"),
+        ({"target": "all", "meaning": "panic"}, "Choose what it does: stop, cancel, flatten."),
+        (
+            {"target": "all", "meaning": "flatten", "sure": "yes", "reason": "x" * 501},
+            "at most 500",
+        ),
         ({"target": "all", "reason": "x" * 501}, "at most 500 characters"),
     ],
 )
@@ -147,6 +154,58 @@ def test_a_halt_for_nothing_is_refused_beside_its_form(
     assert answer.status_code == 422
     assert said in answer.text
     assert pulled() == []
+
+
+def test_what_cancels_or_closes_is_shown_before_it_is_done(
+    http: TestClient, engine: Engine, account: str
+) -> None:
+    engine.save(definition())
+    trip = open_trip(account, symbol="<b>AAPL")
+    asked = {"target": "all", "meaning": "flatten", "reason": "<i>odd"}
+    answer = http.post("/risk/halt", data=asked)
+    assert answer.status_code == 200
+    page = text_of(answer)
+    assert "Flatten everything?" in page
+    assert "&lt;b&gt;AAPL</strong>: long 100, strategy Always long" in page
+    assert "SELL 100 &lt;b&gt;AAPL STP" in page
+    assert "&lt;i&gt;odd" in page
+    assert pulled() == []
+    asked["meaning"] = "cancel"
+    assert "stays while its position is held" in text_of(http.post("/risk/halt", data=asked))
+    assert http.post("/risk/halt", data={**asked, "sure": "yes"}).status_code == 303
+    assert pulled() == [("all", "")]
+    page = text_of(http.get("/risk"))
+    assert "Waiting for the tracker" in page
+    assert "Flatten too" in page
+    assert trip
+
+
+def test_how_far_a_switch_got_is_shown(http: TestClient, engine: Engine, account: str) -> None:
+    trip = open_trip(account)
+    now = engine.clock.now()
+    with transaction() as session:
+        row = halts.pull(
+            session, engine.clock, scope="all", meaning="flatten", reason="", actor="cli"
+        )
+        session.flush()
+        before = switches.mark(session)
+        order = CancelledOrder(order_id="7", sentence="<b>SELL 100", asked_at=now)
+        work = Work(cancelled=(order,), left=("AAPL: 100 held",), trouble=("<i>Look",))
+        halt_progress.keep(session, row.id, account, now, work)
+        session.add(closing_of(trip, row.id, "its orders are being cancelled"))
+    page = text_of(http.get("/risk"))
+    for said in (
+        *("Needs you", "&lt;i&gt;Look", "AAPL: 100 held", "&lt;b&gt;SELL 100"),
+        *("Orders cancelled: 0 of 1", "Positions closed: 0 of 1", "its orders are being cancelled"),
+    ):
+        assert said in page
+    with transaction() as session:
+        gone = order.model_copy(update={"gone_at": now, "became": "cancelled"})
+        halt_progress.keep(session, row.id, account, now, Work(cancelled=(gone,)))
+        assert switches.mark(session) != before
+    page = text_of(http.get("/risk"))
+    assert "Nothing is left" in page
+    assert "Orders cancelled: 1 of 1" in page
 
 
 def test_the_file_is_shown_with_the_command_that_takes_it_away(

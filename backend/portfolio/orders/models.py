@@ -185,6 +185,61 @@ class ApprovalState(StrEnum):
     WITHDRAWN = "withdrawn"  #: its execution was stopped
 
 
+class ClosingState(StrEnum):
+    ASKED = "asked"  #: nothing was done yet
+    CANCELLING = "cancelling"  #: its orders are being cancelled; the broker has not shown it yet
+    SENT = "sent"  #: the one exit order is kept, and went out or is about to
+    DONE = "done"  #: nothing is held any more
+    FAILED = "failed"  #: a person has to look: the outcome says at what
+
+
+class Closing(Model):
+    """
+    Somebody or something wants a round trip closed, or a position that no strategy opened.
+
+    It is kept before anything is cancelled, so that whoever comes after a crash goes on with it.
+    `orders/closing.py` carries it out, with one exit order at most.
+    """
+
+    __tablename__ = "closings"
+    __table_args__ = (
+        Index(
+            "closings_open_of_round_trip",
+            "round_trip_id",
+            unique=True,
+            postgresql_where=text("done_at IS NULL AND round_trip_id IS NOT NULL"),
+        ),
+        Index(
+            "closings_open_of_position",
+            "account",
+            "conid",
+            unique=True,
+            postgresql_where=text("done_at IS NULL AND round_trip_id IS NULL"),
+        ),
+        Index("closings_of_halt", "halt_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    account: Mapped[str]
+    conid: Mapped[int]
+    symbol: Mapped[str]
+    round_trip_id: Mapped[int | None] = mapped_column(ForeignKey("round_trips.id"))
+    """None for a position that no strategy opened."""
+    halt_id: Mapped[int | None]
+    """The kill switch that it is for: each closes a round trip or a position once."""
+    reason: Mapped[str]
+    """time, reversal, flatten or hand; the exit reason of the round trip."""
+    asked_at: Mapped[datetime]
+    asked_by: Mapped[str]
+    state: Mapped[ClosingState]
+    outcome: Mapped[str]
+    """How it stands, in a sentence."""
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
+    """Its exit order."""
+    looked_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+
+
 class Approval(Model):
     """A person was asked whether an order may go out."""
 
