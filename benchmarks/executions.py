@@ -21,6 +21,7 @@ from backend.executions.facts import FirstFacts
 from backend.executions.journal import DatabaseJournal
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway, running_gateway
+from backend.portfolio.approvals import DatabaseApprovals
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.storage.filesystem import FilesystemStorage
 from backend.workflow import engine
@@ -142,6 +143,7 @@ def remembered_tools() -> Iterator[tuple[Tools, Path, RunningGateway]]:
                 budget=budget,
                 journal=DatabaseJournal(),
                 safeguards=DatabaseSafeguards(),
+                approvals=DatabaseApprovals(clock),
             ),
             home,
             gateway,

@@ -38,6 +38,7 @@ def executor(steps: int) -> StrategyExecutor:
         budget=nothing,
         journal=nothing,
         safeguards=nothing,
+        approvals=nothing,
     )
     return StrategyExecutor(tools, _plan(steps))
 

@@ -27,7 +27,8 @@ COLOURS = {Outcome.FAILED: "red", Outcome.BLOCKED: "yellow", Outcome.SKIPPED: "y
 
 def follow(execution_id: int, console: Console) -> Execution:
     """
-    Print each record as it comes, until the execution is finished or parked; returns it.
+    Print each record as it comes, until the execution is finished, parked or waits for a person;
+    returns it.
 
     Raises `TemporaryError` when nothing happens for three minutes.
     """
@@ -40,7 +41,7 @@ def follow(execution_id: int, console: Console) -> Execution:
             console.print(record_line(record))
             deadline = time.monotonic() + PATIENCE_SECONDS
         shown = len(records)
-        if execution.status in (Status.FINISHED, Status.PARKED):
+        if execution.status in (Status.FINISHED, Status.PARKED, Status.WAITING):
             console.print(ending(execution))
             return execution
         time.sleep(0.1)
@@ -63,6 +64,8 @@ def record_line(record: LineageRecord) -> str:
 def ending(execution: Execution) -> str:
     if execution.status is Status.PARKED:
         return f"  Parked: {escape(execution.reason or '')} It goes on when the gateway is back."
+    if execution.status is Status.WAITING:
+        return f"  Waiting: {escape(execution.reason or '')} See the page Approvals."
     assert execution.outcome is not None
     simulated = " [yellow]Simulated prices and money.[/]" if execution.is_simulated else ""
     colour = COLOURS.get(execution.outcome, "green")

@@ -26,7 +26,7 @@ from backend.workflow.engine import StepResult, StepStatus
 from backend.workflow.outcome import Ends, Outcome, too_late
 from backend.workflow.plan import Plan, live_plan
 from backend.workflow.steps import Step, Tools
-from backend.workflow.steps.base import StepData
+from backend.workflow.steps.base import StepData, Touches
 
 logger = get_logger(__name__)
 
@@ -62,8 +62,8 @@ class StrategyExecutor:
         """
         Take the lease and do what is left.
 
-        Returns None when there was nothing to take, or when the broker's session went down and
-        the execution is parked. Raises what a step did not foresee, once the failure is on record.
+        Returns None when there was nothing to take, or when the execution is parked or waits for
+        an answer. Raises what a step did not foresee, once the failure is on record.
         """
         lease = leases.take(execution_id, first_step=self.plan.names[0], now=self.tools.clock.now())
         if lease is None:
@@ -125,8 +125,14 @@ class StrategyExecutor:
         if lease.lost_step:
             self._record_interruption(claim, lease, lease.lost_step)
             self._give_up_deadly(claim, records)
-        elif records[-1].status is RecordStatus.PARKED and not claim.is_replay:
+        elif records[-1].status is RecordStatus.PARKED and self._goes_by_its_time(claim):
             self._give_up_late(claim, lease)
+
+    def _goes_by_its_time(self, claim: Claim) -> bool:
+        """From the first step on that places orders, the steps themselves know what is too late."""
+        begun = self.plan.names[: self.plan.names.index(claim.left[0].name) + 1]
+        steps = [step for step in self.plan.steps if step.name in begun]
+        return not claim.is_replay and all(step.touches is not Touches.ORDERS for step in steps)
 
     def _give_up_late(self, claim: Claim, lease: Lease) -> None:
         """A session that came back too late: the execution ends where it was parked."""
@@ -185,7 +191,8 @@ class StrategyExecutor:
     def _progress(self, claim: Claim, result: StepResult) -> Progress:
         if result.status is StepStatus.PARKED:
             return Progress(
-                status=Status.PARKED,
+                status=Status.WAITING if result.waits_until else Status.PARKED,
+                wake_at=result.waits_until,
                 reason_code=result.code,
                 reason=result.sentence,
                 next_step=result.step,

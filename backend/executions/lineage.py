@@ -68,6 +68,7 @@ class Progress:
     outcome: Outcome | None = None
     reason_code: str | None = None
     reason: str | None = None
+    wake_at: datetime | None = None
     signal_action: str | None = None
     is_simulated: bool | None = None
 
@@ -115,6 +116,7 @@ WITH moved AS (
     finished_at = CASE WHEN :status = 'finished' THEN CAST(:now AS timestamptz) END,
     lease_token = CASE WHEN :status = 'running' THEN lease_token END,
     lease_until = CASE WHEN :status = 'running' THEN lease_until END,
+    wake_at = CASE WHEN :status = 'waiting' THEN LEAST(wake_at, CAST(:wake_at AS timestamptz)) END,
     signal_action = COALESCE(:signal_action, signal_action),
     is_simulated = COALESCE(:is_simulated, is_simulated),
     tokens = tokens + :tokens, cost_usd = cost_usd + :cost_usd
@@ -183,6 +185,7 @@ def _moved(progress: Progress) -> dict[str, Any]:
         "reason": progress.reason and _storable(redact(progress.reason)),
         "next_step": progress.next_step,
         "next_attempt": progress.next_attempt,
+        "wake_at": progress.wake_at,
         "signal_action": progress.signal_action,
         "is_simulated": progress.is_simulated,
     }

@@ -182,5 +182,5 @@ def strategies(session: Session) -> list[tuple[int, str]]:
     return [(strategy_id, name) for strategy_id, name in rows]
 
 
-STATES = (Status.QUEUED, Status.RUNNING, Status.PARKED, *Outcome)
+STATES = (Status.QUEUED, Status.RUNNING, Status.WAITING, Status.PARKED, *Outcome)
 """The tabs, in their order."""

@@ -142,6 +142,7 @@ def mark_of_all(session: Session) -> str:
 _MARK_OF_ALL = text("""
 SELECT (SELECT COALESCE(max(id), 0) FROM executions), count(*),
   count(*) FILTER (WHERE status = 'running'), count(*) FILTER (WHERE status = 'parked'),
+  count(*) FILTER (WHERE status = 'waiting'),
   COALESCE(sum(record_count), 0), COALESCE(sum(current_attempt), 0)
 FROM executions WHERE status <> 'finished'
 """)

@@ -57,7 +57,7 @@ class Metrics(Collector):
             )
         for outcome, reason, count in finished:
             by_outcome.add_metric([str(outcome), reason or ""], count)
-        for status in (Status.QUEUED, Status.RUNNING, Status.PARKED):
+        for status in (Status.QUEUED, Status.RUNNING, Status.WAITING, Status.PARKED):
             by_status.add_metric([status], unfinished.get(status, 0))
         yield by_outcome
         yield by_status

@@ -27,6 +27,7 @@ class Status(StrEnum):
     QUEUED = "queued"  #: waiting for a worker
     RUNNING = "running"  #: a worker holds the lease
     PARKED = "parked"  #: the broker's session or another part is away; goes on when it is back
+    WAITING = "waiting"  #: somebody was asked; goes on with the answer, or once it is too late
     FINISHED = "finished"  #: has its outcome
 
 
@@ -42,7 +43,7 @@ class RecordStatus(StrEnum):
     FINISHED = "finished"  #: found what it was to find
     ENDED = "ended"  #: found a reason to end the execution
     SKIPPED = "skipped"  #: did not run; the reason says why
-    PARKED = "parked"  #: met a session that was down; the next attempt runs it again
+    PARKED = "parked"  #: met a session that was down, or asked somebody; it is run again
     FAILED = "failed"  #: broke
     INTERRUPTED = "interrupted"  #: its worker was lost before it could record anything
 
@@ -143,6 +144,9 @@ class Execution(Model):
 
     lease_token: Mapped[str | None]
     lease_until: Mapped[datetime | None]
+    wake_at: Mapped[datetime | None]
+    """When one that waits is run again, with or without an answer. Set meanwhile, by an answer that
+    comes before the question is on record."""
     current_step: Mapped[str | None]
     current_attempt: Mapped[int | None]
     current_step_started_at: Mapped[datetime | None]

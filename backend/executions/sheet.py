@@ -25,6 +25,7 @@ from backend.workflow.plan import STEP_NAMES
 
 OPEN_STEPS = ("render_charts", "generate_signal")
 """What most readers come for; the step that ended the execution is open too."""
+OPEN_STATES = ("waiting", "parked", "failed", "ended", "running")
 DONE = (RecordStatus.FINISHED, RecordStatus.SKIPPED, RecordStatus.ENDED, RecordStatus.FAILED)
 
 
@@ -52,6 +53,8 @@ class StepSheet:
     name: str
     records: list[LineageRecord]
     is_running: bool
+    is_waiting: bool
+    """It has asked somebody, and has no answer yet."""
     is_asked_for: bool
     bars: list[Bar]
 
@@ -67,7 +70,9 @@ class StepSheet:
     def state(self) -> str:
         if self.is_running:
             return "running"
-        return self.last.status.value if self.last is not None else "waiting"
+        if self.is_waiting:
+            return "waiting"
+        return self.last.status.value if self.last is not None else "ahead"
 
     @property
     def found(self) -> dict[str, Any]:
@@ -91,7 +96,7 @@ class StepSheet:
 
     @property
     def is_open(self) -> bool:
-        if self.is_asked_for or self.state in ("parked", "failed", "ended", "running"):
+        if self.is_asked_for or self.state in OPEN_STATES:
             return True
         return self.name in OPEN_STEPS and self.can_be_shown
 
@@ -180,6 +185,7 @@ def read(session: Session, execution_id: int, now: datetime, *, step: str = "") 
                 name=each,
                 records=[record for record in records if record.step == each],
                 is_running=execution.status is Status.RUNNING and execution.current_step == each,
+                is_waiting=execution.status is Status.WAITING and execution.current_step == each,
                 is_asked_for=step == each,
                 bars=laid.bars.get(each, []),
             )

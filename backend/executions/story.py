@@ -66,6 +66,8 @@ def _headline(execution: Execution, facts: Facts, ended_at: str) -> str:
         return _ENDINGS[execution.outcome](symbol, facts)
     if execution.status is Status.PARKED:
         return "It is parked, and goes on by itself once what it waits for is back."
+    if execution.status is Status.WAITING:
+        return f"It waits for a person. {execution.reason or ''}".strip()
     if execution.status is Status.QUEUED or execution.current_step is None:
         return "It waits for a worker."
     step = execution.current_step

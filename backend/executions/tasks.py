@@ -5,7 +5,7 @@ from functools import cache
 from backend.core.errors import OutsideError
 from backend.core.logging import get_logger
 from backend.core.queue import queue
-from backend.executions import dispatch, equity_watch, gateway_states, partitions, reaper
+from backend.executions import dispatch, equity_watch, gateway_states, partitions, reaper, waiting
 from backend.executions.executor import StrategyExecutor
 from backend.executions.lineage import LeaseLost
 from backend.executions.tools import live_tools
@@ -67,10 +67,14 @@ def watch_equity() -> None:
 
 @app.task(name="executions.reap")  # type: ignore[untyped-decorator]
 def reap() -> None:
-    """Send again what nobody works on, resume what was parked, keep partitions ready."""
+    """
+    Send again what nobody works on, resume what was parked, wake what waited long enough, keep
+    partitions ready.
+    """
     tools = live_tools()
     partitions.ensure(tools.clock)
     sent = reaper.send_abandoned()
     resumed = reaper.resume_parked(tools.broker, tools.clock)
-    if sent or resumed:
-        logger.info("reaped", sent_again=sent, resumed=resumed)
+    woken = waiting.send_due(tools.clock)
+    if sent or resumed or woken:
+        logger.info("reaped", sent_again=sent, resumed=resumed, woken=woken)

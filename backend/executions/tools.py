@@ -12,6 +12,7 @@ from backend.executions.answers import DatabaseAnswers
 from backend.executions.budget import DatabaseBudget
 from backend.executions.journal import DatabaseJournal
 from backend.market.service import MarketData
+from backend.portfolio.approvals import DatabaseApprovals
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.workflow.steps import Tools
 
@@ -38,4 +39,5 @@ def live_tools() -> Tools:
         budget=budget,
         journal=DatabaseJournal(),
         safeguards=DatabaseSafeguards(),
+        approvals=DatabaseApprovals(clock),
     )

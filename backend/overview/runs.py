@@ -24,7 +24,7 @@ _LATELY = 1_000
 
 _ORDER = (
     *("ordered", "observed", "held", "blocked", "rejected", "expired", "skipped", "failed"),
-    *("parked", "running", "queued"),
+    *("parked", "waiting", "running", "queued"),
 )
 
 

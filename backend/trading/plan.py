@@ -19,6 +19,13 @@ class OrderSettings(Settings):
         "LMT", description="LMT enters at the signal's entry or better, MKT at any price."
     )
     tif: Literal["DAY", "GTC"] = Field("DAY", description="How long the order stays: DAY or GTC.")
+    approval_minutes: int = Field(
+        15,
+        ge=1,
+        le=1_440,
+        description="In mode approve: minutes that a person has to answer; the signal may end"
+        " sooner. No answer is a no.",
+    )
 
 
 class PlannedTarget(BaseModel):

@@ -10,7 +10,17 @@ from backend.web.state import ClockDep
 router = APIRouter(include_in_schema=False)
 
 _STATES = (
-    *("queued", "waiting", "running", "parked", "finished", "ended", "skipped", "interrupted"),
+    *(
+        "queued",
+        "ahead",
+        "running",
+        "waiting",
+        "parked",
+        "finished",
+        "ended",
+        "skipped",
+        "interrupted",
+    ),
     *("observed", "held", "blocked", "failed", "ordered", "rejected", "expired"),
     *("observe", "approve", "trade", "right", "slip", "wrong", "unknown", "paper", "live"),
 )

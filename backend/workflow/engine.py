@@ -12,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 
 from backend.core.clock import Clock
 from backend.core.errors import AppError, InvalidInput, SessionDown, TemporaryError
-from backend.workflow.outcome import Ends, NotNeeded, Outcome, Withheld
+from backend.workflow.outcome import Ends, NotNeeded, Outcome, Waits, Withheld
 from backend.workflow.steps.base import Facts, Notes, Step, StepData, Tools
 
 
@@ -27,8 +27,9 @@ class StepStatus(StrEnum):
 @dataclass(frozen=True, kw_only=True)
 class StepResult:
     """
-    What one step did. `outcome` is set by the one that ended the execution; `bug` holds an
-    exception that nobody foresaw, for the caller to raise again once the result is kept.
+    What one step did. `outcome` is set by the one that ended the execution, `waits_until` by one
+    that is parked until somebody has answered; `bug` holds an exception that nobody foresaw, for
+    the caller to raise again once the result is kept.
     """
 
     step: str
@@ -41,6 +42,7 @@ class StepResult:
     started_at: datetime
     seconds: float
     outcome: Outcome | None = None
+    waits_until: datetime | None = None
     bug: Exception | None = None
 
 
@@ -107,6 +109,10 @@ def _run_one(step: Step, facts: dict[str, Any], tools: Tools, clock: Clock) -> S
     except Ends as reason:
         found = reason.found
         ending = _ending(_status(reason), reason.code, reason.sentence, reason.outcome)
+    except Waits as reason:
+        found = reason.found
+        ending = _ending(StepStatus.PARKED, reason.code, reason.sentence)
+        ending["waits_until"] = reason.until
     except (SessionDown, TemporaryError) as error:
         ending = _ending(StepStatus.PARKED, error.code, error.message)
     except AppError as error:

@@ -48,6 +48,24 @@ class NotNeeded(Exception):
         self.found = found
 
 
+class Waits(Exception):
+    """
+    Raised by a step that needs somebody's answer: it is run again, as a new attempt, once
+    `waiting.wake` is called for its execution, and at `until` at the latest.
+
+    The record keeps `found` for its readers; the next attempt starts without it.
+    """
+
+    def __init__(
+        self, code: str, sentence: str, *, until: datetime, found: BaseModel | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.code = code
+        self.sentence = sentence
+        self.until = until
+        self.found = found
+
+
 def too_late(due_at: datetime, now: datetime) -> Ends:
     """What ends an execution that could not start, or go on, in time."""
     late = round((now - due_at) / timedelta(minutes=1))

@@ -57,7 +57,7 @@ def test_a_waiting_execution_shows_thirteen_steps_that_wait(
     http: TestClient, engine: Engine
 ) -> None:
     html = run_page(http, engine.start(engine.save())[0])
-    assert states(html) == ["waiting"] * 13
+    assert states(html) == ["ahead"] * 13
     assert "It waits for a worker." in html
     assert "0 of 13 steps" in html
     assert why_not(html, "Verify") == "It has no record: it was skipped before its start."
@@ -70,7 +70,7 @@ def test_a_running_execution_says_what_it_is_doing_and_follows_live(
     execution_id = engine.start(engine.save())[0]
     leases.take(execution_id, first_step="preflight", now=FRIDAY)
     html = run_page(http, execution_id)
-    assert states(html) == ["running"] + ["waiting"] * 12
+    assert states(html) == ["running"] + ["ahead"] * 12
     assert "It is at step 1 of 13: asking whether it is the time" in html
     assert f'data-live="/executions/{execution_id}/live?known=0"' in html
     assert '<noscript><meta http-equiv="refresh" content="3"></noscript>' in html

@@ -51,7 +51,7 @@ def test_while_it_runs_the_button_says_how_far_it_is(http: TestClient, engine: E
     strategy = engine.save()
     assert "▶" in page(http)
     execution_id = engine.start(strategy)[0]
-    assert "waiting" in page(http)
+    assert "queued" in page(http)
     leases.take(execution_id, first_step="preflight", now=FRIDAY)
     for path in ("/strategies", f"/strategies/{strategy.id}"):
         shown = page(http, path)

@@ -32,6 +32,7 @@ from backend.executions.journal import DatabaseJournal
 from backend.executions.models import Execution, LineageRecord, Trigger
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway, running_gateway
+from backend.portfolio.approvals import DatabaseApprovals
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.storage.filesystem import FilesystemStorage
 from backend.strategies import prompts
@@ -164,6 +165,7 @@ def engine_on(gateway: RunningGateway, redis_url: str, folder: Path) -> Iterator
         budget=budget,
         journal=DatabaseJournal(),
         safeguards=DatabaseSafeguards(),
+        approvals=DatabaseApprovals(clock),
     )
     try:
         yield Engine(tools, gateway)

@@ -41,6 +41,7 @@ def tools() -> Tools:
         budget=nothing,
         journal=nothing,
         safeguards=nothing,
+        approvals=nothing,
         notes=Notes(),
     )
 

@@ -73,6 +73,7 @@ def tools(live: Tools, source: Source, facts: dict[str, Any]) -> Tools:
         renderer=_pictures(live, source),
         journal=DatabaseJournal(until=source.counted_at, without=source.lived.id),
         safeguards=cast(Any, OutOfReach("safeguards")),
+        approvals=cast(Any, OutOfReach("approvals")),
     )
 
 

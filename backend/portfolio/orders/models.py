@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.core.database import Model
 from backend.trading.order_state import OrderState
+from backend.workflow.asking import ApprovalState
 
 
 class Role(StrEnum):
@@ -175,14 +176,6 @@ class OrderQuestion(Model):
     answered_at: Mapped[datetime | None]
     answered_by: Mapped[str | None]
     """`policy: NAME` or `person:NAME`."""
-
-
-class ApprovalState(StrEnum):
-    WAITING = "waiting"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"  #: its execution was stopped
 
 
 class ClosingState(StrEnum):

@@ -19,6 +19,7 @@ from backend.core.values import Bars, Timeframe
 from backend.storage.base import Artifact, Storage
 from backend.trading.limits import LimitsInForce
 from backend.trading.oversight import EquityHistory, Halt, PastOrder
+from backend.workflow.asking import Approvals
 
 
 class StepData(BaseModel):
@@ -110,6 +111,7 @@ class Tools:
     budget: Budget
     journal: Journal
     safeguards: Safeguards
+    approvals: Approvals
     notes: Notes = field(default_factory=Notes)
 
     def keep(self, name: str, data: bytes, content_type: str) -> ArtifactRef:
