@@ -9,6 +9,24 @@ from sqlalchemy.orm import Mapped, mapped_column
 from backend.core.database import Model
 
 
+class AccountBooks(Model):
+    """Since when we keep books of an account, and how lately they were laid beside the broker's."""
+
+    __tablename__ = "account_books"
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    opened_at: Mapped[datetime | None]
+    """The first look: what was held then counts as held before."""
+    read_at: Mapped[datetime | None]
+    """Orders and fills were read whole."""
+    looked_at: Mapped[datetime | None]
+    """Positions were compared."""
+    followed_by: Mapped[str | None]
+    """The tracker that follows it."""
+    stream_since: Mapped[datetime | None]
+    """None while its stream is down, and only readings tell."""
+
+
 class Fill(Model):
     """One execution at the broker. Without `order_id` it was made elsewhere, by nobody of us."""
 

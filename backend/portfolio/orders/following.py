@@ -184,6 +184,7 @@ class _Following:
         known = book.of_orders(self._session, self._moved)
         for order in self._moved.values():
             self._add_up(order, known.get(order.id, []))
+            order.updated_at = self._clock.now()
         moved = list(self._moved.values())
         opened, closed = round_trips.add_up(self._session, self._clock, moved)
         self.changes.opened, self.changes.closed = opened, closed
