@@ -63,6 +63,8 @@ class Question:
     is_prompt: bool = False
     """Answered by another call than the usual ones, and with one of `options`."""
     options: tuple[str, ...] = ()
+    client_order_ids: tuple[str, ...] = ()
+    """Of the tickets that it is about."""
 
 
 @dataclass(frozen=True, kw_only=True)

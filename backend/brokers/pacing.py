@@ -58,7 +58,7 @@ class Permit:
 
 @dataclass(frozen=True, kw_only=True)
 class SharedAnswer:
-    """What another worker was told `age` seconds ago."""
+    """What another worker asked `age` seconds ago, and was told."""
 
     text: str
     age: float
@@ -109,6 +109,8 @@ class Pacer:
         """
         Wait for this call's turn, or take an answer of at most `max_age` seconds instead.
 
+        An answer to what another worker asked while we waited is as good as one of our own.
+
         Raises `TemporaryError`: `throttled` when the turn does not come within the bounded wait,
         `rate_limited` while all traffic is stopped, `pacing_unavailable` without Redis.
         """
@@ -139,6 +141,7 @@ class Pacer:
             self._gateway_ms(pace.share),
             answer,
             int(is_answered),
+            _ms(_HOLD_SECONDS),
             *self._pauses,
         ]
         try:
@@ -156,7 +159,7 @@ class Pacer:
             _ms(_HOLD_SECONDS),
             keepalive,
             self._gateway_ms(pace.share),
-            self._gateway_ms(max_age),
+            max(self._gateway_ms(max_age), _ms(waited)),
         ]
         args += [int(pace.interval > 0), _ms(waited) if waited > 0.001 else 0]
         args += [_ms(self._max_wait - waited)]

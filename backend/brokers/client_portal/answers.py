@@ -33,6 +33,7 @@ class Outcome(StrEnum):
 class Answer:
     outcome: Outcome
     body: Any = None
+    """Of a success, and of a refusal that came as one."""
     detail: str = ""
     """What the gateway said, cut short."""
     age: float | None = None
@@ -46,9 +47,13 @@ NO_DATA = "No data."
 """History's way to say that a window is empty, under status 500."""
 
 
-def classify(status: int, text: str, headers: httpx.Headers | None = None) -> Answer:
-    """Pure: from what came over the wire to what it means."""
+def classify(
+    status: int, text: str, headers: httpx.Headers | None = None, *, is_plain: bool = False
+) -> Answer:
+    """Pure: from what came over the wire to what it means; `is_plain`: words are an answer."""
     body, is_json = _parse(text)
+    if is_plain and not is_json and _is_sentence(text):
+        body, is_json = text.strip(), True
     complaint = _complaint(body)
     outcome = _outcome(status, complaint, is_json)
     if outcome is Outcome.BAD_ANSWER and status == 200:
@@ -56,7 +61,7 @@ def classify(status: int, text: str, headers: httpx.Headers | None = None) -> An
     detail = complaint or f"status {status} {_cut(text)}".strip()
     return Answer(
         outcome=outcome,
-        body=body if outcome is Outcome.OK else None,
+        body=body if outcome in (Outcome.OK, Outcome.REJECTED) else None,
         detail="" if outcome is Outcome.OK else detail,
         headers=headers,
     )
@@ -93,6 +98,10 @@ def _known_complaint(complaint: str) -> Outcome | None:
     """These texts mean the same whatever status they come with."""
     lowered = complaint.lower()
     return next((outcome for words, outcome in _KNOWN if words in lowered), None)
+
+
+def _is_sentence(text: str) -> bool:
+    return bool(text.strip()) and not text.lstrip().startswith("<")
 
 
 def _parse(text: str) -> tuple[Any, bool]:

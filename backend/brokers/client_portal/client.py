@@ -71,7 +71,9 @@ class GatewayClient:
         self._sleep = sleep
         self._http = httpx.Client(
             verify=verification(base_url, certificate),
-            timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS),
+            # Waiting for a free connection has no limit of its own: it would look like a request
+            # that went out and was not answered.
+            timeout=httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, pool=None),
             # Shorter than servers keep an idle connection: one that they are just closing would
             # lose a request that may not be sent twice.
             limits=httpx.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=4.0),
@@ -135,7 +137,13 @@ class GatewayClient:
             return Answer(outcome=Outcome.TIMEOUT, detail="no answer in time"), ""
         except httpx.RequestError as error:
             return Answer(outcome=Outcome.TRANSIENT, detail=str(error) or "connection lost"), ""
-        return classify(response.status_code, response.text, response.headers), response.text
+        answer = classify(
+            response.status_code,
+            response.text,
+            response.headers,
+            is_plain=call.endpoint.is_plain,
+        )
+        return answer, response.text
 
     def _finish(self, permit: Permit, endpoint: Endpoint, answer: Answer, text: str) -> None:
         is_shared = (

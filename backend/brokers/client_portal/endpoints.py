@@ -21,12 +21,20 @@ class Endpoint:
     path: str
     is_complete: Callable[[Any], bool] = lambda body: True
     """Whether an answer is worth sharing: first reads of a session come back half empty."""
+    is_plain: bool = False
+    """Answers in words, where all others answer in JSON."""
 
 
-def _endpoint(method: str, path: str, **limits: Any) -> Endpoint:
-    is_complete = limits.pop("is_complete", lambda body: True)
+def _endpoint(
+    method: str,
+    path: str,
+    *,
+    is_complete: Callable[[Any], bool] = lambda body: True,
+    is_plain: bool = False,
+    **limits: Any,
+) -> Endpoint:
     pace = Pace(label=f"{method} {path}", **limits)
-    return Endpoint(pace=pace, method=method, path=path, is_complete=is_complete)
+    return Endpoint(pace=pace, method=method, path=path, is_complete=is_complete, is_plain=is_plain)
 
 
 TICKLE = _endpoint("POST", "tickle", interval=1.0, share=50.0, is_keepalive=True)
@@ -53,6 +61,22 @@ ORDERS = _endpoint(
     share=5.0,
     is_complete=lambda body: isinstance(body, dict) and body.get("snapshot") is True,
 )
+# With `force=true`: counted together with plain reads, answers nothing itself, and once a minute is
+# enough for all workers.
+FORCED_ORDERS = _endpoint("GET", "iserver/account/orders", interval=5.0, share=60.0)
+TRADES = _endpoint(
+    "GET",
+    "iserver/account/trades",
+    interval=5.0,
+    share=5.0,
+    is_complete=lambda body: isinstance(body, list) and bool(body),
+)
+PLACE = _endpoint("POST", "iserver/account/{account}/orders")
+PREVIEW = _endpoint("POST", "iserver/account/{account}/orders/whatif")
+MODIFY = _endpoint("POST", "iserver/account/{account}/order/{order}")
+CANCEL = _endpoint("DELETE", "iserver/account/{account}/order/{order}")
+REPLY = _endpoint("POST", "iserver/reply/{reply}")
+NOTIFICATION = _endpoint("POST", "iserver/notification", is_plain=True)
 
 SEARCH = _endpoint("GET", "iserver/secdef/search")
 STOCKS = _endpoint("GET", "trsrv/stocks")

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from backend.brokers.base import Account, AccountSnapshot, Position, WorkingOrder
-from backend.brokers.client_portal import endpoints
+from backend.brokers.client_portal import endpoints, listing, order_rows
 from backend.brokers.client_portal.client import Call
 from backend.brokers.client_portal.endpoints import Endpoint
 from backend.brokers.client_portal.parsing import (
@@ -13,21 +13,9 @@ from backend.brokers.client_portal.parsing import (
     required_number,
 )
 from backend.brokers.client_portal.session import GatewaySession
+from backend.brokers.orders import BrokerOrder
 from backend.core.clock import Clock
 from backend.core.errors import InvalidInput, NotFound, SessionDown, TemporaryError, did_you_mean
-
-# Inactive, Filled, Cancelled and Failed orders no longer work.
-_WORKING = frozenset(
-    {"PendingSubmit", "PreSubmitted", "Submitted", "PendingCancel", "PreCancelled", "WarnState"}
-)
-_ORDER_TYPES = {
-    "LIMIT": "LMT",
-    "MARKET": "MKT",
-    "STOP": "STP",
-    "STOP LIMIT": "STOP_LIMIT",
-    "TRAILING STOP": "TRAIL",
-    "TRAILING STOP LIMIT": "TRAILLMT",
-}
 
 
 def accounts(session: GatewaySession, wanted: str | None) -> tuple[Account, ...]:
@@ -73,8 +61,8 @@ def snapshot(
         raise _not_found(account, held)
     # The first read of a session comes back empty, and IBKR allows one in five seconds: begin
     # with these two, so that the other reads fill the pause.
-    for endpoint in (endpoints.ORDERS, endpoints.PNL):
-        _recent(session, endpoint)
+    _recent(session, endpoints.ORDERS, accountId=account)
+    _recent(session, endpoints.PNL)
     summary = _read(session, endpoints.SUMMARY, account)
     ledger = _read(session, endpoints.LEDGER, account)
     rows = _read(session, endpoints.POSITIONS, account)
@@ -93,8 +81,8 @@ def snapshot(
     )
 
 
-def _recent(session: GatewaySession, endpoint: Endpoint) -> dict[str, Any]:
-    return session.read_object(Call(endpoint=endpoint, max_age=5.0))
+def _recent(session: GatewaySession, endpoint: Endpoint, **params: str) -> dict[str, Any]:
+    return session.read_object(Call(endpoint=endpoint, params=params, max_age=5.0))
 
 
 def _read(session: GatewaySession, endpoint: Endpoint, account: str) -> Any:
@@ -154,32 +142,22 @@ def _position(row: dict[str, Any]) -> Position:
 
 
 def _working_orders(session: GatewaySession, account: str) -> tuple[WorkingOrder, ...]:
-    body = _recent(session, endpoints.ORDERS)
-    if not endpoints.ORDERS.is_complete(body):
-        body = _recent(session, endpoints.ORDERS)
-    if not endpoints.ORDERS.is_complete(body):
-        # Nothing is not the same as not yet known: a second order could follow from it.
-        raise TemporaryError("The gateway has not loaded its live orders.", code="bad_answer")
-    rows = [row for row in body.get("orders") or () if row.get("acct", account) == account]
-    return tuple(_order(row) for row in rows if row.get("status") in _WORKING)
+    rows = listing.read_rows(session, account, max_age=5.0)
+    orders = ((order_rows.order(row), str(row.get("status") or "")) for row in rows)
+    return tuple(_working(order, word) for order, word in orders if not order.status.is_final)
 
 
-def _order(row: dict[str, Any]) -> WorkingOrder:
-    written = str(row.get("origOrderType") or row.get("orderType") or "").upper()
-    kind = _ORDER_TYPES.get(written.replace("_", " "), written)
-    price = parse_number(row.get("price"), "an order's price")
-    trigger = row.get("auxPrice") or row.get("stop_price")
-    stop = parse_number(trigger, "an order's trigger") or (price if kind == "STP" else None)
+def _working(order: BrokerOrder, word: str) -> WorkingOrder:
     return WorkingOrder(
-        order_id=str(row.get("orderId")),
-        client_order_id=row.get("order_ref"),
-        conid=required_integer(row.get("conid"), "an order's conid"),
-        symbol=str(row.get("ticker") or ""),
-        side=str(row.get("side") or ""),
-        order_type=kind,
-        quantity=required_number(row.get("totalSize"), "an order's quantity"),
-        filled=required_number(row.get("filledQuantity", 0), "an order's filled quantity"),
-        limit_price=None if kind in ("STP", "MKT", "TRAIL") else price,
-        stop_price=stop,
-        status=str(row.get("status")),
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        conid=order.conid,
+        symbol=order.symbol,
+        side=order.side,
+        order_type=order.order_type,
+        quantity=order.quantity,
+        filled=order.filled,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        status=word,
     )

@@ -38,6 +38,9 @@ _DETAILS = {
         " use a user name of its own for trading by API."
     ),
 }
+_NEVER_TAKEN = frozenset(
+    {Outcome.NEEDS_PRIMING, Outcome.NO_BRIDGE, Outcome.RATE_LIMITED, Outcome.UNREACHABLE}
+)
 _CODES = {
     SessionStatus.LOGGED_OUT: "logged_out",
     SessionStatus.CONNECTING: "no_bridge",
@@ -84,6 +87,32 @@ class GatewaySession:
 
         Raises the errors of `Broker`.
         """
+        answer = self._send(call)
+        if not _is_ok(answer):
+            raise to_error(answer, call.endpoint.pace.label)
+        return answer.body
+
+    def write(self, call: Call) -> Answer:
+        """
+        Whatever came of a call that changes something; it goes out once, and a second time only
+        where the first was turned away unseen, for want of a session.
+
+        Raises the errors of `Broker`; with them nothing was taken.
+        """
+        assert call.retries == 0, "What changes something is not tried again."
+        answer = self._send(call)
+        if answer.outcome is Outcome.NOT_LOGGED_IN:
+            self.require_ready()
+            raise TemporaryError(
+                f"The gateway turned the call away although somebody is logged in"
+                f" ({call.endpoint.pace.label}: {answer.detail}).",
+                code="gateway_unavailable",
+            )
+        if answer.outcome in _NEVER_TAKEN:
+            raise to_error(answer, call.endpoint.pace.label)
+        return answer
+
+    def _send(self, call: Call) -> Answer:
         answer = self._client.send(call)
         if answer.outcome is Outcome.NEEDS_PRIMING:
             self._client.send(Call(endpoint=_list_for(call), scope=self.id))
@@ -91,9 +120,7 @@ class GatewaySession:
         elif answer.outcome is Outcome.NO_BRIDGE:
             self.require_ready()
             answer = self._client.send(call)
-        if not _is_ok(answer):
-            raise to_error(answer, call.endpoint.pace.label)
-        return answer.body
+        return answer
 
     def read_object(self, call: Call) -> dict[str, Any]:
         """As `read`, for an answer that has to be a JSON object."""
