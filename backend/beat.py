@@ -14,6 +14,7 @@ from backend.core.settings import settings
 CLOCK = settings().clock
 REAP_SECONDS = 10.0
 GATHER_SECONDS = 10.0
+DELIVER_SECONDS = 10.0
 
 
 def _every(seconds: float) -> float:
@@ -49,6 +50,11 @@ app.conf.beat_schedule = {
         "task": "decisions.gather",
         "schedule": GATHER_SECONDS,
         "options": {"expires": GATHER_SECONDS},
+    },
+    "send what was told": {
+        "task": "notifications.deliver",
+        "schedule": DELIVER_SECONDS,
+        "options": {"expires": DELIVER_SECONDS},
     },
     "look at what followed decisions": {
         "task": "decisions.follow",

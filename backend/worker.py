@@ -13,8 +13,9 @@ from backend.decisions import tasks as decisions
 from backend.executions import partitions
 from backend.executions.tasks import app, keep_session, watch_equity
 from backend.executions.tools import live_tools
+from backend.notifications import tasks as notifications
 
-__all__ = ["app", "decisions"]
+__all__ = ["app", "decisions", "notifications"]
 
 
 @setup_logging.connect  # type: ignore[untyped-decorator]

@@ -107,6 +107,14 @@ class Settings(BaseSettings):
         ["127.0.0.1", "localhost", "[::1]"],
         description="Host names the web process answers to, separated by commas.",
     )
+    web_url: str = Field(
+        "",
+        description="Where people reach the pages, for links in messages; empty means"
+        " http://WEB_HOST:WEB_PORT.",
+    )
+    notify_private_addresses: bool = Field(
+        False, description="Let news go to addresses inside the own network, this machine too."
+    )
     flower_url: str = Field("", description="Where people reach Flower, the queue's monitor.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 

@@ -23,6 +23,8 @@ class Notification(Model):
     text: Mapped[str]
     path: Mapped[str]
     """The page that shows more, such as `/executions/5`."""
+    mark: Mapped[str]
+    """SIMULATED, PAPER or LIVE, as the gateway was last seen then; empty before anybody looked."""
     at: Mapped[datetime]
 
 

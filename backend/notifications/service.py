@@ -20,12 +20,23 @@ LONGEST_TEXT = 2_000
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]+")
 """Control characters, halves of characters, and marks that turn the reading direction."""
 
+# How the gateway was last seen: read here, so that whoever tells cannot leave it out.
+_MARK = """
+    COALESCE((
+        SELECT CASE WHEN is_simulated THEN 'SIMULATED' WHEN is_paper THEN 'PAPER' ELSE 'LIVE' END
+        FROM gateway_states
+        WHERE is_simulated OR is_paper IS NOT NULL
+        ORDER BY at DESC
+        LIMIT 1
+    ), '')
+"""
+
 # One round trip: news is told inside of transactions that hold locks on orders.
 _KEEP = text(
-    """
+    f"""
     WITH told AS (
-        INSERT INTO notifications (key, event, title, text, path, at)
-        VALUES (:key, :event, :title, :text, :path, :at)
+        INSERT INTO notifications (key, event, title, text, path, at, mark)
+        VALUES (:key, :event, :title, :text, :path, :at, {_MARK})
         ON CONFLICT (key) DO NOTHING
         RETURNING id
     ), on_its_way AS (
@@ -64,6 +75,11 @@ def tell(
     if found.on_its_way:
         after_commit(session, _ask_for_delivery)
     return bool(found.told)
+
+
+def mark_in_force(session: Session) -> str:
+    """SIMULATED, PAPER or LIVE; empty before anybody looked."""
+    return str(session.scalar(text(f"SELECT {_MARK}")))
 
 
 def one_line(words: str) -> str:
