@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ from backend.core.events import publish
 from backend.core.settings import settings
 from backend.notifications import service as notifications
 from backend.notifications.events import Event
-from backend.portfolio.models import HaltRow, Scope
+from backend.portfolio.models import HaltProgress, HaltRow, Scope
 from backend.trading.oversight import IN_WORDS, MEANINGS, Halt, Meaning, is_stronger
 from backend.web import audit
 
@@ -103,6 +103,10 @@ def _strengthened(session: Session, clock: Clock, wanted: HaltRow) -> HaltRow:
     )
     row.meaning, row.file_mark = wanted.meaning, wanted.file_mark or row.file_mark
     row.reason = wanted.reason or row.reason
+    # What it meant before may be done; what it means now is not.
+    session.execute(
+        update(HaltProgress).where(HaltProgress.halt_id == row.id).values(verified_at=None)
+    )
     _tell(session, clock, row)
     return row
 

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from backend.core.values import Timeframe
-from backend.trading.numbers import Number, Settings, ceil_to, exactly, floor_to
+from backend.trading.numbers import Number, Settings, ceil_to, exactly, floor_to, plain
 from backend.trading.signal import Action
 from backend.trading.signal_settings import Label
 
@@ -148,24 +148,20 @@ def in_words(settings: ExitSettings) -> list[str]:
         said.append(f"Closes when {settings.time_stop_bars} bars have closed since the entry.")
     if settings.trailing == "atr":
         said.append(
-            f"The stop follows the price {_plain(settings.trailing_multiple)} average true ranges"
+            f"The stop follows the price {plain(settings.trailing_multiple)} average true ranges"
             f" ({settings.trailing_label}) behind, at the broker."
         )
     if settings.trailing == "percent":
         said.append(
-            f"The stop follows the price {_plain(settings.trailing_fraction * 100)} % behind, at"
+            f"The stop follows the price {plain(settings.trailing_fraction * 100)} % behind, at"
             " the broker."
         )
     if settings.break_even_after_r is not None:
         said.append(
-            f"After {_plain(settings.break_even_after_r)} times the risk the stop moves to the"
+            f"After {plain(settings.break_even_after_r)} times the risk the stop moves to the"
             " entry."
         )
     if settings.on_reversal != "ignore":
         turn = ", then enters the other way" if settings.on_reversal == "turn" else ""
         said.append(f"An opposite signal closes the position{turn}.")
     return said
-
-
-def _plain(number: Decimal) -> str:
-    return f"{number.normalize():f}"

@@ -33,6 +33,11 @@ def exact(value: float) -> Decimal | None:
     return Decimal(repr(float(value))) if isfinite(value) else None
 
 
+def plain(number: Decimal) -> str:
+    """As a person writes it: without the zeros that a database or a sum leaves behind."""
+    return f"{number.normalize():f}"
+
+
 def is_price(value: Decimal) -> bool:
     return value.is_finite() and MIN_PRICE <= value <= MAX_PRICE
 

@@ -230,6 +230,9 @@ class Closing(Model):
     order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"))
     """Its exit order."""
     looked_at: Mapped[datetime | None]
+    seen_quantity: Mapped[Decimal | None]
+    """What the broker showed where that is not what our fills say, and since when."""
+    seen_since: Mapped[datetime | None]
     done_at: Mapped[datetime | None]
 
 
