@@ -34,6 +34,7 @@ from backend.market import api as market_api
 from backend.market import pages as market_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
+from backend.portfolio import order_pages
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.prompts import editing_pages as prompt_editing_pages
 from backend.prompts import pages as prompt_pages
@@ -61,6 +62,7 @@ PAGES = (
     *(editor_pages, preview_pages, version_pages, strategy_pages),
     *(patterns, account_pages, flower_pages, decisions_pages, market_pages),
     *(prompt_pages, prompt_editing_pages, risk_pages, halt_pages),
+    *(order_pages,),
 )
 
 

@@ -102,6 +102,7 @@ class Order(Model):
             postgresql_where=text("done_at IS NULL"),
         ),
         Index("orders_by_time", "created_at"),
+        Index("orders_by_change", "updated_at"),
         Index("orders_of_round_trip", "round_trip_id"),
     )
 

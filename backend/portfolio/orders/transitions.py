@@ -4,9 +4,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from backend.core import events
 from backend.core.clock import Clock
+from backend.core.database import after_commit
 from backend.portfolio.orders.models import Order, OrderTransition
 from backend.trading.order_state import FINAL, LIVE, OrderState, require
+
+SUBJECT = "orders"
+"""What live pages watch to learn that some order has moved."""
 
 
 def step(
@@ -44,3 +49,7 @@ def step(
         order.acknowledged_at = now
     if after in FINAL:
         order.done_at = now
+    if not session.info.get(SUBJECT):
+        # Once for all that one transaction moves.
+        session.info[SUBJECT] = True
+        after_commit(session, lambda: events.publish(SUBJECT))

@@ -7,6 +7,7 @@
   const form = () => document.querySelector("[data-rows]");
   const rows = () => [...(form()?.querySelectorAll("[data-row]") ?? [])];
   const box = (row) => row.querySelector('input[type="checkbox"]');
+  const choosable = () => rows().filter(box);
 
   function tell() {
     const here = form();
@@ -20,6 +21,7 @@
       button.title = button.disabled ? why[button.dataset.needs] : button.dataset.title;
     }
     const words = here.querySelector("[data-chosen]");
+    if (!words) return; // A list whose rows are only opened.
     words.dataset.empty ??= words.textContent;
     words.textContent = count ? `${count} chosen.` : words.dataset.empty;
     const all = here.querySelector("[data-choose-all]");
@@ -34,11 +36,11 @@
   }
 
   function prepare() {
-    for (const row of rows()) choose(row, chosen.has(box(row).value) || box(row).checked);
+    for (const row of choosable()) choose(row, chosen.has(box(row).value) || box(row).checked);
     const all = form()?.querySelector("[data-choose-all]");
     if (all) all.hidden = false;
     for (const hint of document.querySelectorAll("[data-needs-script]")) hint.hidden = false;
-    const present = new Set(rows().map((row) => box(row).value));
+    const present = new Set(choosable().map((row) => box(row).value));
     for (const id of chosen) if (!present.has(id)) chosen.delete(id);
     tell();
   }
@@ -66,7 +68,7 @@
     const row = rows()[current];
     if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
-    else if (event.key === "x" && row) {
+    else if (event.key === "x" && row && box(row)) {
       choose(row, !box(row).checked);
       tell();
     } else if (event.key === "Enter" && row && !event.target.closest("a, button, summary, input")) {
