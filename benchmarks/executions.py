@@ -22,6 +22,7 @@ from backend.executions.journal import DatabaseJournal
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway, running_gateway
 from backend.portfolio.approvals import DatabaseApprovals
+from backend.portfolio.orders.desk import DatabaseDesk
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.storage.filesystem import FilesystemStorage
 from backend.workflow import engine
@@ -144,6 +145,7 @@ def remembered_tools() -> Iterator[tuple[Tools, Path, RunningGateway]]:
                 journal=DatabaseJournal(),
                 safeguards=DatabaseSafeguards(),
                 approvals=DatabaseApprovals(clock),
+                desk=DatabaseDesk(broker, clock),
             ),
             home,
             gateway,

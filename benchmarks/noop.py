@@ -39,6 +39,7 @@ def executor(steps: int) -> StrategyExecutor:
         journal=nothing,
         safeguards=nothing,
         approvals=nothing,
+        desk=nothing,
     )
     return StrategyExecutor(tools, _plan(steps))
 

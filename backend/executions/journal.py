@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, select
 from backend.core.database import transaction
 from backend.executions.lineage import CLOCKS_APART
 from backend.executions.models import Execution, LineageRecord
+from backend.portfolio.orders import past
 from backend.trading.oversight import PastOrder
 from backend.workflow.outcome import Outcome
 
@@ -21,8 +22,8 @@ class DatabaseJournal:
 
     def orders_since(self, since: datetime) -> tuple[PastOrder, ...]:
         """
-        In mode observe, plans that passed every check count as the orders they would be; replays
-        order nothing.
+        Those that were reserved at the broker's desk, from that moment on; in mode observe, plans
+        that passed every check count as the orders they would be. Replays order nothing.
         """
         checked = and_(
             LineageRecord.execution_id == Execution.id,
@@ -42,7 +43,7 @@ class DatabaseJournal:
             )
             .join(LineageRecord, checked, isouter=True)
             .where(
-                Execution.outcome.in_([Outcome.ORDERED, Outcome.OBSERVED]),
+                Execution.outcome == Outcome.OBSERVED,
                 Execution.finished_at >= since,
                 Execution.replay_of.is_(None),
             )
@@ -50,4 +51,6 @@ class DatabaseJournal:
         if self.until is not None:
             query = query.where(Execution.finished_at <= self.until, Execution.id != self.without)
         with transaction() as session:
-            return tuple(PastOrder(**row) for row in session.execute(query).mappings())
+            observed = [PastOrder(**row) for row in session.execute(query).mappings()]
+            placed = past.since(session, since, until=self.until, without=self.without)
+            return (*observed, *placed)

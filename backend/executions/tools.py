@@ -13,6 +13,7 @@ from backend.executions.budget import DatabaseBudget
 from backend.executions.journal import DatabaseJournal
 from backend.market.service import MarketData
 from backend.portfolio.approvals import DatabaseApprovals
+from backend.portfolio.orders.desk import DatabaseDesk
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.workflow.steps import Tools
 
@@ -40,4 +41,5 @@ def live_tools() -> Tools:
         journal=DatabaseJournal(),
         safeguards=DatabaseSafeguards(),
         approvals=DatabaseApprovals(clock),
+        desk=DatabaseDesk(broker, clock),
     )

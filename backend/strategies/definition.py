@@ -57,15 +57,6 @@ class StrategyDefinition(BaseModel):
             raise ValueError("Name each symbol once")
         return plain
 
-    @field_validator("mode")
-    @classmethod
-    def _mode_is_ready(cls, mode: Mode) -> Mode:
-        if mode is not Mode.OBSERVE:
-            raise ValueError(
-                f"mode {mode.value!r} needs order placement, which is to come. Use 'observe'"
-            )
-        return mode
-
     @model_validator(mode="after")
     def _charts_differ(self) -> Self:
         timeframes = [chart.timeframe for chart in self.charts]

@@ -9,7 +9,7 @@ from backend.strategies.definition import StrategyDefinition
 from backend.strategies.schedule import explain
 from backend.trading import exits
 from backend.trading.signal_settings import SignalSettings, ViewTargets
-from backend.workflow.settings import AnalysisSettings
+from backend.workflow.settings import AnalysisSettings, Mode
 
 SOURCES = {
     "rules": "The rules alone decide; no model is asked.",
@@ -104,10 +104,19 @@ def _limits(definition: StrategyDefinition) -> list[str]:
         f"At most {_percent(risk.max_share_of_equity)} of the equity in one instrument"
         + (f", {named} in one order" if named else "")
         + f", {risk.max_orders_per_day} orders a day.",
-        "It observes only: no order goes out."
-        if definition.mode == "observe"
-        else f"Orders: {definition.orders.order_type}, {definition.orders.tif}.",
+        _orders(definition),
     ]
+
+
+def _orders(definition: StrategyDefinition) -> str:
+    if definition.mode is Mode.OBSERVE:
+        return "It observes only: no order goes out."
+    orders = definition.orders
+    hours = ", also outside the regular hours" if orders.outside_rth else ""
+    how = f"{orders.order_type} entries, {orders.tif}{hours}, each with its stop at the broker"
+    if definition.mode is Mode.APPROVE:
+        return f"Each order waits {orders.approval_minutes} minutes for a person's yes: {how}."
+    return f"Orders go out by themselves: {how}."
 
 
 def _size(risk: Any) -> str:

@@ -1,15 +1,18 @@
 """The order that a decision comes to, before any broker has seen it."""
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from backend.core.errors import InvalidInput
 from backend.trading.exits import Exits
 from backend.trading.numbers import Settings
 from backend.trading.signal import Action, Signal
 from backend.trading.sizing import is_protective
+
+Tif = Literal["DAY", "GTC", "OPG"]
+MessageId = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z]{1,2}\d{1,7}$")]
 
 
 class OrderSettings(Settings):
@@ -18,7 +21,23 @@ class OrderSettings(Settings):
     order_type: Literal["LMT", "MKT"] = Field(
         "LMT", description="LMT enters at the signal's entry or better, MKT at any price."
     )
-    tif: Literal["DAY", "GTC"] = Field("DAY", description="How long the order stays: DAY or GTC.")
+    tif: Tif = Field(
+        "DAY",
+        description="How long the entry waits: DAY (only while the exchange trades), GTC (until it"
+        " is cancelled) or OPG (for the next opening). Stops and targets always stay until they"
+        " are done.",
+    )
+    outside_rth: bool = Field(
+        False,
+        strict=True,
+        description="Fill before the opening and after the close too; for LMT with DAY or GTC.",
+    )
+    allow_questions: tuple[MessageId, ...] = Field(
+        (),
+        max_length=50,
+        description="Ids of broker questions that are answered yes beside those that Glassbox's own"
+        " checks cover, such as o163 (a limit 3 % away) or o451 (a value above 100,000).",
+    )
     approval_minutes: int = Field(
         15,
         ge=1,
@@ -26,6 +45,15 @@ class OrderSettings(Settings):
         description="In mode approve: minutes that a person has to answer; the signal may end"
         " sooner. No answer is a no.",
     )
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "OrderSettings":
+        if self.outside_rth and (self.order_type, self.tif) not in (("LMT", "DAY"), ("LMT", "GTC")):
+            raise ValueError(
+                "outside_rth: outside the regular hours only LMT orders trade, with tif DAY or GTC."
+                " Change them, or set this to false"
+            )
+        return self
 
 
 class PlannedTarget(BaseModel):
@@ -49,7 +77,8 @@ class OrderPlan(BaseModel):
     stop: Decimal = Field(gt=0)
     targets: tuple[PlannedTarget, ...]
     """Nearest first; their quantities add up to the order's."""
-    tif: Literal["DAY", "GTC"]
+    tif: Tif
+    outside_rth: bool = False
     exits: Exits = Exits()
     """What ends it beside stop and targets; with a `trail` the stop goes out as a trailing one."""
 
@@ -91,6 +120,7 @@ def plan(
         stop=signal.stop,
         targets=split(signal.targets, quantity, lot),
         tif=settings.tif,
+        outside_rth=settings.outside_rth,
         exits=exits or Exits(),
     )
 

@@ -1,4 +1,4 @@
-"""The order of the steps. Two of the thirteen, order placement and what follows it, are to come."""
+"""The order of the thirteen steps."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -77,7 +77,7 @@ WRONG = [
     ({"name": ""}, "name", "at least 1"),
     ({"symbols": ""}, "symbols", "at least 1"),
     ({"symbols": "AAPL, AAPL"}, "symbols", "once"),
-    ({"mode": "trade"}, "mode", "Use 'observe'"),
+    ({"mode": "yolo"}, "mode", "observe"),
     ({"charts__0__timeframe": "1y"}, "charts.0.timeframe", "1w"),
     ({"charts__1__timeframe": "1d"}, "charts.0.timeframe", "once"),
     ({"charts__0__bars": "many"}, "charts.0.bars", "integer"),

@@ -33,6 +33,7 @@ from backend.executions.models import Execution, LineageRecord, Trigger
 from backend.market.service import MarketData
 from backend.papergateway.running import RunningGateway, running_gateway
 from backend.portfolio.approvals import DatabaseApprovals
+from backend.portfolio.orders.desk import DatabaseDesk
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.storage.filesystem import FilesystemStorage
 from backend.strategies import prompts
@@ -166,6 +167,7 @@ def engine_on(gateway: RunningGateway, redis_url: str, folder: Path) -> Iterator
         journal=DatabaseJournal(),
         safeguards=DatabaseSafeguards(),
         approvals=DatabaseApprovals(clock),
+        desk=DatabaseDesk(broker, clock, sleep=gateway.control.advance),
     )
     try:
         yield Engine(tools, gateway)

@@ -42,6 +42,7 @@ def tools() -> Tools:
         journal=nothing,
         safeguards=nothing,
         approvals=nothing,
+        desk=nothing,
         notes=Notes(),
     )
 

@@ -74,6 +74,7 @@ def tools(live: Tools, source: Source, facts: dict[str, Any]) -> Tools:
         journal=DatabaseJournal(until=source.counted_at, without=source.lived.id),
         safeguards=cast(Any, OutOfReach("safeguards")),
         approvals=cast(Any, OutOfReach("approvals")),
+        desk=cast(Any, OutOfReach("the broker's desk")),
     )
 
 

@@ -124,6 +124,9 @@ class _Following:
         if news.refusal is not None:
             self._step(order, OrderState.REFUSED, news.refusal)
         elif news.status is not None:
+            if news.status is OrderStatus.FILLED and order.filled < order.quantity:
+                # Its fills follow; a round trip must not look empty until they are here.
+                order.filled, self._moved[order.id] = order.quantity, order
             self._take_status(order, news.status, None)
         elif order.state is OrderState.SENDING:
             self._step(order, OrderState.UNKNOWN, None)

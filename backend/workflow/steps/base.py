@@ -20,6 +20,7 @@ from backend.storage.base import Artifact, Storage
 from backend.trading.limits import LimitsInForce
 from backend.trading.oversight import EquityHistory, Halt, PastOrder
 from backend.workflow.asking import Approvals
+from backend.workflow.placing import Desk
 
 
 class StepData(BaseModel):
@@ -112,6 +113,7 @@ class Tools:
     journal: Journal
     safeguards: Safeguards
     approvals: Approvals
+    desk: Desk
     notes: Notes = field(default_factory=Notes)
 
     def keep(self, name: str, data: bytes, content_type: str) -> ArtifactRef:

@@ -1,37 +1,24 @@
-from datetime import datetime, timedelta
 from decimal import Decimal
 
-from backend.brokers.base import AccountSnapshot, Contract, Quote
-from backend.exchange import calendars, sessions
 from backend.trading.exits import Exits, ExitSettings, trail_distance
-from backend.trading.limits import LimitsInForce, RiskReport, RiskSettings, check_all
+from backend.trading.limits import RiskReport, check_all
 from backend.trading.numbers import exact
-from backend.trading.oversight import EquityHistory, minutes_between, tallies
 from backend.trading.plan import OrderPlan, OrderSettings, plan
-from backend.trading.risk import Level, Proposal, Tally
-from backend.trading.signal import Action, Signal
+from backend.trading.risk import Proposal
 from backend.trading.sizing import Sizing, size
-from backend.workflow import exposure
 from backend.workflow.outcome import Ends, Outcome
-from backend.workflow.settings import ChartSettings
+from backend.workflow.settings import ChartSettings, Mode
 from backend.workflow.steps.base import StepData, Tools, Touches, step
+from backend.workflow.steps.proposing import Judged, propose
 
 
-class Input(StepData):
-    strategy_id: int
-    contract: Contract
-    quote: Quote | None
-    account_snapshot: AccountSnapshot
-    limits_in_force: LimitsInForce
-    equity_history: EquityHistory | None
-    login_expires_at: datetime | None
-    signal: Signal
+class Input(Judged):
+    # Records from before orders could go out are all of mode observe.
+    mode: Mode = Mode.OBSERVE
     last_by_name: dict[str, float | None]
-    risk_settings: RiskSettings
     order_settings: OrderSettings
     exit_settings: ExitSettings = ExitSettings()
     chart_settings: list[ChartSettings] = []
-    as_of: datetime
 
 
 class Output(StepData):
@@ -50,7 +37,7 @@ def size_and_check_risk(input: Input, tools: Tools) -> Output:
     if sizing.reason_code is not None:
         nothing = Output(sizing=sizing, risk_report=None, order_plan=None)
         raise Ends(Outcome.BLOCKED, sizing.reason_code, sizing.sentence, found=nothing)
-    proposal = _proposal(input, sizing, tools)
+    proposal = propose(input, tools.journal, quantity=sizing.quantity, lot=sizing.lot)
     report = check_all(proposal, input.risk_settings, input.limits_in_force)
     found = Output(sizing=sizing, proposal=proposal, risk_report=report, order_plan=None)
     if report.is_refused:
@@ -65,13 +52,16 @@ def size_and_check_risk(input: Input, tools: Tools) -> Output:
         settings=input.order_settings,
         exits=exits,
     )
-    raise Ends(
-        Outcome.OBSERVED,
-        "observe_only",
-        f"{order_plan.side} {order_plan.quantity:f} {order_plan.symbol} would go out; mode observe"
-        " sends no orders.",
-        found=found.model_copy(update={"order_plan": order_plan}),
-    )
+    found = found.model_copy(update={"order_plan": order_plan})
+    if input.mode is Mode.OBSERVE:
+        raise Ends(
+            Outcome.OBSERVED,
+            "observe_only",
+            f"{order_plan.side} {order_plan.quantity:f} {order_plan.symbol} would go out; mode"
+            " observe sends no orders.",
+            found=found,
+        )
+    return found
 
 
 def _refuse_other_currency(input: Input) -> None:
@@ -120,76 +110,3 @@ def _exits(input: Input, found: Output) -> Exits:
         break_even_after_r=asked.break_even_after_r,
         on_reversal=asked.on_reversal,
     )
-
-
-def _proposal(input: Input, sizing: Sizing, tools: Tools) -> Proposal:
-    """Out of facts alone, but for the orders that went out meanwhile."""
-    account, contract, signal = input.account_snapshot, input.contract, input.signal
-    bought, sold = exposure.working(account.working_orders, contract.conid)
-    return Proposal.model_validate(
-        {
-            "side": signal.action,
-            "quantity": sizing.quantity,
-            "entry": signal.entry,
-            "stop": signal.stop,
-            "lot": sizing.lot,
-            "symbol": contract.symbol,
-            "reward_to_risk": signal.reward_to_risk,
-            "equity": account.equity,
-            "day_pnl": account.day_pnl,
-            "held": exposure.held(account.positions, contract.conid),
-            "working_buys": bought,
-            "working_sells": sold,
-            "book": exposure.book(account, without=contract.conid),
-            "open_positions": sum(each.conid != contract.conid for each in account.positions),
-            "past": input.equity_history and input.equity_history.at(input.as_of),
-            "is_open": sessions.is_open(calendars.calendar(contract.calendar), input.as_of),
-            "minutes_to_reset": _minutes_to_reset(input),
-            "tallies": _tallies(input, tools),
-            **_quoted(input),
-        }
-    )
-
-
-def _quoted(input: Input) -> dict[str, Decimal | None]:
-    """A quote without a time of its own has no age; one that is delayed is none to go by."""
-    quote = input.quote
-    if quote is None or quote.is_halted or quote.is_delayed:
-        return {"quote": None, "quote_age_seconds": None}
-    side = quote.ask if input.signal.action is Action.BUY else quote.bid
-    age = None
-    if quote.updated_at is not None:
-        seconds = (input.as_of - quote.updated_at).total_seconds()
-        age = Decimal(repr(round(max(seconds, 0.0), 3)))
-    return {"quote": side or quote.last, "quote_age_seconds": age}
-
-
-def _minutes_to_reset(input: Input) -> Decimal | None:
-    if input.login_expires_at is None:
-        return None
-    return minutes_between(input.as_of, input.login_expires_at)
-
-
-def _tallies(input: Input, tools: Tools) -> dict[Level, Tally]:
-    day_start = _day_start(input)
-    return tallies(
-        tools.journal.orders_since(min(day_start, input.as_of - _longest_look_back(input))),
-        strategy_id=input.strategy_id,
-        account=input.account_snapshot.account,
-        symbol=input.contract.symbol,
-        side=input.signal.action,
-        as_of=input.as_of,
-        day_start=day_start,
-    )
-
-
-def _longest_look_back(input: Input) -> timedelta:
-    asked = [input.risk_settings.no_repeat_minutes]
-    asked += [each.no_repeat_minutes for each in input.limits_in_force.by_level().values()]
-    return timedelta(minutes=max(minutes or 1 for minutes in asked))
-
-
-def _day_start(input: Input) -> datetime:
-    """Midnight of the exchange's own day."""
-    zone = calendars.calendar(input.contract.calendar).zone
-    return input.as_of.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
