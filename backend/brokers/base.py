@@ -213,8 +213,9 @@ class Broker(Protocol):
         """
         Send an order, or an entry with those that protect it. The broker may take some only.
 
-        Raises `OutcomeUnknown` when it may live without our knowing. Every other error means that
-        nothing went out, or that it was refused before anybody looked at it (429).
+        Raises `OutcomeUnknown` when it may live without our knowing, which is also so when the
+        broker knows one of the client order ids already (code `already_registered`). Every other
+        error means that nothing went out, or that it was refused before anybody looked at it (429).
         """
         ...
 
