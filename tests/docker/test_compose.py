@@ -52,7 +52,6 @@ def test_all_parts_are_there() -> None:
         "web",
         "worker",
         "beat",
-        "tracker",
         "flower",
         "prometheus",
         "grafana",

@@ -11,7 +11,7 @@ from backend.brokers.orders import Ticket
 from backend.core.database import transaction
 from backend.core.redis import client
 from backend.notifications.models import Notification
-from backend.portfolio.orders import closing, closings, exit_orders, sending_one
+from backend.portfolio.orders import closing, closings, exit_orders, sending
 from backend.portfolio.orders.models import Closing, ClosingState, Order, Role, RoundTrip
 from backend.trading.numbers import plain
 from backend.trading.order_state import LIVE, OrderState
@@ -131,9 +131,9 @@ CRASHES = [
     (closing, "_cancel"),
     (closing, "_quantity"),
     (exit_orders, "keep"),
-    (sending_one, "_begin"),
-    (sending_one, "_keep"),
-    (sending_one, "_take"),
+    (sending, "_begin"),
+    (sending, "_keep_answer"),
+    (sending, "_take"),
 ]
 
 
@@ -166,7 +166,7 @@ def test_a_refused_exit_gives_the_stop_back_and_calls_a_person(engine: Engine) -
     assert before.stop_price is not None
     done = until_done(engine, asked(engine, trip))
     assert done.state is ClosingState.FAILED
-    assert "100 shares are left: No." in done.outcome
+    assert "100 shares are left: The broker refused it: No." in done.outcome
     assert f"A stop at {plain(before.stop_price)} is in place again." in done.outcome
     assert held(engine) == 100
     followed(engine)

@@ -1,6 +1,5 @@
 """Rows of orders and round trips, as if a strategy had traded, for tests of what reads them."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -8,7 +7,7 @@ from sqlalchemy import select
 
 from backend.brokers.orders import OrderAnswer, Question, Taken
 from backend.core.database import transaction
-from backend.portfolio.orders import following, sending_one
+from backend.portfolio.orders import following, sending
 from backend.portfolio.orders.matching import News
 from backend.portfolio.orders.models import Closing, ClosingState, Order, Role, RoundTrip
 from backend.trading.exits import Exits
@@ -133,9 +132,8 @@ def traded(engine: Engine, *, exits: Exits | None = None, **changes: Any) -> Rou
             ),
         ]
         session.add_all(legs)
-    tickets = [sending_one.ticket_of(each) for each in (entry, *legs)]
-    children = [replace(each, parent=entry.client_order_id) for each in tickets[1:]]
-    answer = yes_to_all(engine, account.id, broker.place(account.id, [tickets[0], *children]))
+    tickets = sending.tickets([entry, *legs])
+    answer = yes_to_all(engine, account.id, broker.place(account.id, tickets))
     assert isinstance(answer, Taken), answer
     engine.gateway.control.advance(30)
     followed(engine)

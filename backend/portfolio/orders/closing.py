@@ -24,7 +24,7 @@ from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.core.locks import alone
 from backend.core.logging import get_logger
-from backend.portfolio.orders import closings, exit_orders, following, round_trips, transitions
+from backend.portfolio.orders import closings, exit_orders, following, keeping, transitions
 from backend.portfolio.orders.models import Closing, ClosingState, Order, Role, RoundTrip
 from backend.trading.numbers import plain
 from backend.trading.order_state import LIVE, OrderState
@@ -57,13 +57,26 @@ def carry_out(clock: Clock, broker: Broker, closing_id: int) -> ClosingState:
 
     It may be called again at any time, by any process. Raises what the broker raises.
     """
-    with alone(f"closing {closing_id}") as is_ours:
+    with alone(_work(closing_id)) as is_ours:
         for number in range(LOOKS if is_ours else 0):
             state = _look(clock, broker, closing_id, is_first=number == 0)
             if state is not ClosingState.CANCELLING:
                 return state
     with transaction() as session:
         return session.get_one(Closing, closing_id).state
+
+
+def _work(closing_id: int) -> str:
+    """
+    Whoever places or guards the orders of the round trip does not do so while it is closed: a new
+    stop in place of the one that was cancelled is the last thing that is wanted then.
+    """
+    with transaction() as session:
+        closing = session.get_one(Closing, closing_id)
+        if closing.round_trip_id is None:
+            return f"closing {closing_id}"
+        execution = session.get_one(RoundTrip, closing.round_trip_id).execution_id
+        return keeping.lock_of(execution)
 
 
 def _look(clock: Clock, broker: Broker, closing_id: int, *, is_first: bool) -> ClosingState:
@@ -101,19 +114,10 @@ def _to_cancel(clock: Clock, closing_id: int, listed: Sequence[BrokerOrder]) -> 
     with transaction() as session:
         closing = session.get_one(Closing, closing_id)
         orders = _orders(session, closing, listed)
-        for order in orders:
-            if order.state is OrderState.PLANNED:
-                sentence = f"Its position is being closed ({closing.reason})."
-                order.reason = sentence
-                transitions.step(
-                    session,
-                    clock,
-                    order,
-                    OrderState.WITHDRAWN,
-                    by=closing.asked_by,
-                    sentence=sentence,
-                )
-        round_trips.add_up(session, clock, orders)
+        planned = [each for each in orders if each.state is OrderState.PLANNED]
+        told = f"Its position is being closed ({closing.reason})."
+        by = closing.asked_by
+        keeping.move(session, clock, planned, OrderState.WITHDRAWN, sentence=told, by=by)
         if any(each.state in (OrderState.SENDING, OrderState.UNKNOWN) for each in orders):
             told = "It waits: what became of an order that went out is being looked up first."
             closings.tell(session, clock, closing, ClosingState.CANCELLING, told)

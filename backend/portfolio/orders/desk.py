@@ -31,11 +31,6 @@ S = OrderState
 _IN_DOUBT = (S.SENDING, S.UNKNOWN, S.LOST)
 
 
-def lock_of(execution_id: int) -> str:
-    """One process at a time sends, settles or guards the orders of an execution."""
-    return f"orders of execution {execution_id}"
-
-
 class DatabaseDesk:
     """`sleep` is given seconds of the clock."""
 
@@ -70,7 +65,7 @@ class DatabaseDesk:
         return reserving.reserve(self._clock, trade, snapshot, judge)
 
     def place(self, execution_id: int, may_go_out: MayGoOut) -> Placement:
-        with locks.alone(lock_of(execution_id)) as is_ours:
+        with locks.alone(keeping.lock_of(execution_id)) as is_ours:
             if not is_ours:
                 raise TemporaryError(
                     "Another process is placing the orders of this execution.", code="busy"

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from backend.brokers.base import Broker
 from backend.core.clock import Clock
 from backend.core.database import transaction
-from backend.portfolio.orders import closings, sending_one, transitions
+from backend.portfolio.orders import closings, keeping, sending, transitions
+from backend.portfolio.orders.guarding import ANSWERED_YES
 from backend.portfolio.orders.models import (
     Closing,
     ClosingState,
@@ -18,6 +19,7 @@ from backend.portfolio.orders.models import (
     Role,
     RoundTrip,
 )
+from backend.portfolio.orders.sending import Line
 from backend.trading.numbers import plain
 from backend.trading.order_state import LIVE, OPEN, OrderState
 
@@ -40,7 +42,7 @@ def keep(clock: Clock, closing_id: int, quantity: Decimal) -> None:
         if closing.order_id is not None or _has_open_orders(session, closing):
             return
         trip = closing.round_trip_id and session.get(RoundTrip, closing.round_trip_id)
-        order = _exit(clock, closing, trip or None, quantity)
+        order = _exit(clock, closing, trip or None, quantity, keeping.prefix(session))
         session.add(order)
         session.flush()
         _begin(session, clock, order, closing.asked_by, f"It closes the position: {_why(closing)}.")
@@ -60,12 +62,14 @@ def _has_open_orders(session: Session, closing: Closing) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def _exit(clock: Clock, closing: Closing, trip: RoundTrip | None, quantity: Decimal) -> Order:
+def _exit(
+    clock: Clock, closing: Closing, trip: RoundTrip | None, quantity: Decimal, prefix: str
+) -> Order:
     return _order(
         clock,
         closing,
         trip,
-        client_order_id=f"c{closing.id}-exit",
+        client_order_id=f"{prefix}-c{closing.id}-exit",
         role=Role.FLATTEN if closing.reason == "flatten" else Role.EXIT,
         side="SELL" if quantity > 0 else "BUY",
         order_type="MKT",
@@ -144,9 +148,31 @@ def follow(clock: Clock, broker: Broker, closing_id: int) -> ClosingState:
         else:
             to_send = 0
     if to_send:
-        sending_one.send(clock, broker, to_send)
+        _send(clock, broker, closing_id, to_send)
         return ClosingState.SENT
     return _failed(clock, broker, closing_id)
+
+
+def _send(clock: Clock, broker: Broker, closing_id: int, order_id: int) -> None:
+    with transaction() as session:
+        closing = session.get_one(Closing, closing_id)
+        to = line(clock, broker, closing.account, closing.round_trip_id, closing.asked_by)
+    sending.send(to, [order_id])
+
+
+def line(clock: Clock, broker: Broker, account: str, round_trip_id: int | None, by: str) -> Line:
+    """No halt, size or price keeps an exit or a stop from going out."""
+    return Line(
+        clock=clock,
+        broker=broker,
+        account=account,
+        round_trip_id=round_trip_id or 0,
+        allowed=(),
+        covered=ANSWERED_YES,
+        may_go_out=lambda: None,
+        by=by,
+        ends_trade=False,
+    )
 
 
 def _is_to_be_sent(session: Session, clock: Clock, order: Order) -> bool:
@@ -172,7 +198,7 @@ def _failed(clock: Clock, broker: Broker, closing_id: int) -> ClosingState:
     """It ended with shares left: they get their stop back before a person is told."""
     guard = _guard(clock, closing_id)
     if guard is not None:
-        sending_one.send(clock, broker, guard)
+        _send(clock, broker, closing_id, guard)
     with transaction() as session:
         closing = session.get_one(Closing, closing_id)
         order = session.get_one(Order, closing.order_id)

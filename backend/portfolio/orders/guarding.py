@@ -28,7 +28,7 @@ from backend.trading.plan import OrderPlan
 from backend.workflow.outcome import Outcome
 from backend.workflow.placing import Ending
 
-_ANSWERED_YES = (*questions.COVERED, *questions.REFUSED)
+ANSWERED_YES = (*questions.COVERED, *questions.REFUSED)
 """No size, value or price keeps protection from going out."""
 
 S = OrderState
@@ -77,7 +77,7 @@ class Guard:
     def line(self) -> Line:
         """Nothing forbids protection, and every question about it is answered yes."""
         line = self.settling.line
-        covered = (*line.covered, *_ANSWERED_YES)
+        covered = (*line.covered, *ANSWERED_YES)
         return replace(line, covered=covered, may_go_out=lambda: None)
 
     def secure(self, entry_id: int) -> None:

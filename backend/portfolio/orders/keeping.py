@@ -35,6 +35,16 @@ def installation(session: Session) -> str:
     return blake2b(identity.encode(), digest_size=3).hexdigest()[:5]
 
 
+def prefix(session: Session) -> str:
+    """What client order ids of this installation begin with."""
+    return f"gb-{installation(session)}"
+
+
+def lock_of(execution_id: int) -> str:
+    """One process at a time sends, settles, guards or closes the orders of an execution."""
+    return f"orders of execution {execution_id}"
+
+
 def keep(session: Session, clock: Clock, trade: Trade, report: RiskReport) -> RoundTrip:
     """
     The round trip and every order of it, planned: committed together they are the reservation, and
@@ -70,11 +80,11 @@ def keep(session: Session, clock: Clock, trade: Trade, report: RiskReport) -> Ro
     )
     session.add(trip)
     session.flush()
-    prefix = f"gb-{installation(session)}-{trade.execution_id}"
+    start = f"{prefix(session)}-{trade.execution_id}"
     for entry, *protection in brackets(plan):
-        parent = add(session, clock, trip, entry, client_order_id=f"{prefix}-{entry.name}")
+        parent = add(session, clock, trip, entry, client_order_id=f"{start}-{entry.name}")
         for leg in protection:
-            named = f"{prefix}-{leg.name}"
+            named = f"{start}-{leg.name}"
             add(session, clock, trip, leg, client_order_id=named, parent_id=parent.id)
     return trip
 

@@ -60,6 +60,8 @@ class Line:
     covered: tuple[str, ...]
     may_go_out: MayGoOut
     by: str = keeping.BY
+    ends_trade: bool = True
+    """Whether a no is why the trade came to nothing; to an exit it is not."""
 
 
 class _NothingWentOut(Exception):
@@ -83,7 +85,7 @@ def send(line: Line, order_ids: Sequence[int]) -> None:
         if not tickets:
             return
         try:
-            answer = _converse(line, order_ids, tickets)
+            answer = _converse(line, order_ids, lambda: line.broker.place(line.account, tickets))
         except OutcomeUnknown as error:
             _move(line, order_ids, S.UNKNOWN, error.message)
         except _NothingWentOut as turned_away:
@@ -94,6 +96,24 @@ def send(line: Line, order_ids: Sequence[int]) -> None:
             raise
         else:
             _take(line, order_ids, answer)
+
+
+def change(line: Line, order_id: int, broker_order_id: str, ticket: Ticket) -> str | None:
+    """
+    Give an order that works at the broker other terms: None where that was taken, else why not.
+
+    Whatever the answer, the broker's lists tell what holds now; the old terms do where it is a no.
+    """
+    with conversation():
+        try:
+            answer = _converse(
+                line,
+                [order_id],
+                lambda: line.broker.modify(line.account, broker_order_id, ticket),
+            )
+        except (AppError, _NothingWentOut) as error:
+            return str(error)
+    return answer.text if isinstance(answer, Refused) else None
 
 
 def _begin(line: Line, order_ids: Sequence[int]) -> list[Ticket]:
@@ -135,8 +155,10 @@ def tickets(orders: Sequence[Order]) -> list[Ticket]:
     ]
 
 
-def _converse(line: Line, order_ids: Sequence[int], sent: Sequence[Ticket]) -> OrderAnswer:
-    answer = _call(lambda: line.broker.place(line.account, sent))
+def _converse(
+    line: Line, order_ids: Sequence[int], request: Callable[[], OrderAnswer]
+) -> OrderAnswer:
+    answer = _call(request)
     for _ in range(MOST_QUESTIONS):
         if not isinstance(answer, Question):
             return answer
@@ -235,7 +257,8 @@ def _give_up(line: Line, order_ids: Sequence[int], after: OrderState, ending: En
         if orders:
             told = ending.sentence
             keeping.move(session, line.clock, orders, after, sentence=told, by=line.by)
-            keeping.note_ending(session, line.round_trip_id, ending)
+            if line.ends_trade:
+                keeping.note_ending(session, line.round_trip_id, ending)
 
 
 def _take(line: Line, order_ids: Sequence[int], answer: OrderAnswer) -> None:

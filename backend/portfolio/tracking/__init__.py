@@ -1,1 +1,0 @@
-"""Following accounts for good: stream, readings, books, and what is looked at beside them."""
