@@ -35,6 +35,7 @@ from backend.market import pages as market_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.portfolio import order_pages
+from backend.portfolio.metrics import OrderMetrics
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.prompts import editing_pages as prompt_editing_pages
 from backend.prompts import pages as prompt_pages
@@ -107,6 +108,7 @@ def _furnish(app: FastAPI, tools: Tools) -> None:
     app.state.decision_marks = decisions.marks
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Metrics(tools.clock))
+    app.state.metrics.register(OrderMetrics(tools.clock))
     app.state.live = Hub()
 
 

@@ -66,6 +66,7 @@ def findings() -> Iterator[tuple[str, Finding]]:
         "web": _web,
         "worker": _worker,
         "beat": _beat,
+        "tracker": _tracker,
         "model": _model,
     }
     for name, check in checks.items():
@@ -199,6 +200,14 @@ def _beat() -> Finding:
     if health.written_since(home, "beat-schedule", since):
         return Finding(Verdict.OK, "keeps time")
     return Finding(Verdict.FAIL, "has not written its schedule lately; see: glassbox logs beat")
+
+
+def _tracker() -> Finding:
+    if not settings().redis_url:
+        return Finding(Verdict.WARN, "not running")
+    if health.tracker_lives(settings().redis_url):
+        return Finding(Verdict.OK, "follows orders")
+    return Finding(Verdict.FAIL, "gives no sign of life; see: glassbox logs tracker")
 
 
 def _model() -> Finding:

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import ssl
+import time
 from base64 import b64encode
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 import psycopg2
 
 TIMEOUT_SECONDS = 2.0
+TRACKER_SILENT_SECONDS = 60.0
 
 
 def http_answers(url: str, *, below: int = 400) -> bool:
@@ -63,6 +65,13 @@ def worker_listens(redis_url: str) -> bool:
     """
     database = urlsplit(redis_url).path.strip("/") or "0"
     answer = _ask_redis(redis_url, "PUBLISH", f"/{database}.celery.pidbox", _PING)
+    return answer.startswith(":") and answer != ":0"
+
+
+def tracker_lives(redis_url: str) -> bool:
+    """Whether any tracker gave a sign of life within the last minute; as `core.heartbeats`."""
+    since = str(int((time.time() - TRACKER_SILENT_SECONDS) * 1000))
+    answer = _ask_redis(redis_url, "ZCOUNT", "glassbox:heartbeats:tracker", since, "+inf")
     return answer.startswith(":") and answer != ":0"
 
 

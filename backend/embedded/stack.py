@@ -61,8 +61,9 @@ class _Layout:
     def stack(self) -> Stack:
         servers = (self._redis(), self._postgres(), self._gateway())
         # Only once the servers' URLs are in the environment can the rest be described.
-        ours = (self._migrate(), self._web(), self._worker(), self._beat(), self._flower())
-        return Stack((*servers, *ours), self.environment, self.urls, tuple(self.notes))
+        ours = (self._migrate(), self._web(), self._worker(), self._beat())
+        beside = (self._tracker(), self._flower())
+        return Stack((*servers, *ours, *beside), self.environment, self.urls, tuple(self.notes))
 
     def _port(self, part: str, usual: int) -> int:
         port = child.free_port(usual)
@@ -164,6 +165,15 @@ class _Layout:
             name="beat",
             command=_celery("backend.beat", "beat", "--schedule", str(schedule)),
             is_healthy=lambda: any(self.home.glob(f"{schedule.name}*")),
+            needs=("migrate", "redis"),
+        )
+
+    def _tracker(self) -> Part:
+        redis_url = self.environment["REDIS_URL"]
+        return Part(
+            name="tracker",
+            command=_python("-m", "backend.tracker"),
+            is_healthy=lambda: health.tracker_lives(redis_url),
             needs=("migrate", "redis"),
         )
 

@@ -47,6 +47,7 @@ _ADVICE = {
     "storage": "Look at GLASSBOX_HOME's disk, or S3_ENDPOINT and its keys.",
     "gateway": "Executions are parked until it is back and go on by themselves.",
     "beat": "Schedules stand still. Start Beat: ./glassbox up, or its service.",
+    "tracker": "Nobody follows orders at the broker. Start it: ./glassbox up, or its service.",
     "worker": "Executions wait in the queue. Start a worker: ./glassbox up, or its service.",
 }
 
@@ -86,6 +87,7 @@ class Board:
             "gateway": self._gateway,
             "beat": lambda: _alive("beat", "Beat", self._tools.clock),
             "worker": lambda: _alive("worker", "worker", self._tools.clock),
+            "tracker": lambda: _alive("tracker", "tracker", self._tools.clock),
             "analyst": lambda: f"{self._tools.analyst.name} answers",
         }
         found = [

@@ -29,7 +29,7 @@ class PartsOut(BaseModel):
 
 @router.get("/system/parts")
 def get_parts(request: Request, _key: Reader) -> PartsOut:
-    """Database, queue, storage, gateway, Beat, workers and analyst."""
+    """Database, queue, storage, gateway, Beat, workers, trackers and analyst."""
     board: Board = request.app.state.health
     as_of, parts = board.ask()
     return PartsOut(as_of=as_of, parts=[PartOut.model_validate(part) for part in parts])

@@ -42,6 +42,7 @@ def show_workers(request: Request, session: SessionDep, clock: ClockDep) -> Resp
         context = {
             "workers": workers.workers(now),
             "beats": workers.beats(now),
+            "trackers": workers.trackers(session, now),
             "queue": workers.waiting(session, clock.now()),
             "calls": _calls(),
         }

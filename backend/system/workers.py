@@ -15,6 +15,7 @@ from backend.core.clock import from_ms
 from backend.core.logging import get_logger
 from backend.core.queue import queue
 from backend.executions.models import Execution, Status
+from backend.portfolio.books.models import AccountBooks
 
 logger = get_logger(__name__)
 
@@ -57,6 +58,15 @@ class Beat:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tracker:
+    name: str
+    last_seen_at: datetime
+    is_alive: bool
+    follows: tuple[AccountBooks, ...]
+    """Accounts that it leads, as it last wrote."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Queue:
     messages: int
     """Sent, and taken by no worker yet."""
@@ -81,6 +91,20 @@ def beats(now: datetime) -> list[Beat]:
     return [
         Beat(name=name, last_tick_at=moment, is_alive=_is_alive(moment, now))
         for name, moment in heartbeats.last_seen("beat").items()
+    ]
+
+
+def trackers(session: Session, now: datetime) -> list[Tracker]:
+    """Raises `RedisError` when Redis does not answer."""
+    books = session.scalars(select(AccountBooks).order_by(AccountBooks.account)).all()
+    return [
+        Tracker(
+            name=name,
+            last_seen_at=moment,
+            is_alive=_is_alive(moment, now),
+            follows=tuple(each for each in books if each.followed_by == name),
+        )
+        for name, moment in heartbeats.last_seen("tracker").items()
     ]
 
 

@@ -52,6 +52,7 @@ def test_all_parts_are_there() -> None:
         "web",
         "worker",
         "beat",
+        "tracker",
         "flower",
         "prometheus",
         "grafana",

@@ -98,7 +98,7 @@ def test_compose_hands_our_processes_only_settings_that_exist() -> None:
     services = yaml.safe_load(COMPOSE)["services"]
     handed = {
         name
-        for part in ("web", "worker", "beat", "migrate", "paper-gateway")
+        for part in ("web", "worker", "beat", "tracker", "migrate", "paper-gateway")
         for name in services[part]["environment"]
     }
     assert handed - {name for name, _, _ in SETTINGS} == set()

@@ -294,9 +294,11 @@ def test_the_page_does_not_wait_for_the_parts(http: TestClient, engine: Engine) 
     http.app.state.health._standing = http.app.state.standing  # type: ignore[attr-defined]
     heartbeats.beat("beat", "here:1", engine.clock)
     heartbeats.beat("worker", "celery@here", engine.clock)
+    heartbeats.beat("tracker", "here:2", engine.clock)
     assert outbox.flush(5)
     found = parts_of(http)
-    assert set(found) == {*("database", "queue", "storage", "gateway", "beat", "worker", "analyst")}
+    parts = ("database", "queue", "storage", "gateway", "beat", "worker", "tracker", "analyst")
+    assert set(found) == set(parts)
     assert set(found.values()) == {"good"}
     # Asked for once, it stands in the page itself for a while.
     assert 'data-lazy="/overview/health"' not in page(http)

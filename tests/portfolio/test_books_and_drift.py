@@ -10,6 +10,7 @@ from backend.brokers.orders import OrderStatus
 from backend.core.clock import ManualClock
 from backend.core.database import transaction
 from backend.core.errors import Conflict, InvalidInput, NotFound
+from backend.notifications.events import Event
 from backend.notifications.models import Notification
 from backend.portfolio.books import drift, explaining
 from backend.portfolio.books import positions as own
@@ -22,6 +23,7 @@ from tests.support.live_engine import FRIDAY
 from tests.support.trades import ACCOUNT, CONID, at, bracket, fill, listed
 
 ANN = "person:ann"
+DRIFTS = select(Notification).where(Notification.event == Event.DRIFT)
 
 
 @pytest.fixture(autouse=True)
@@ -109,11 +111,11 @@ def test_a_difference_counts_when_a_second_look_finds_the_same(clock: ManualCloc
     (row,) = blocking()
     assert [row.ours, row.brokers] == [100, 80]
     with transaction() as session:
-        (news,) = session.scalars(select(Notification))
+        (news,) = session.scalars(DRIFTS)
     assert news.title == "The broker holds 80 AAPL, we expected 100"
     assert look_later(clock, shares(80)).confirmed == []
     with transaction() as session:
-        assert len(session.scalars(select(Notification)).all()) == 1
+        assert len(session.scalars(DRIFTS).all()) == 1
 
 
 @pytest.mark.parametrize("state", [OrderState.SENDING, OrderState.UNKNOWN])

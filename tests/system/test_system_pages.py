@@ -13,8 +13,10 @@ from starlette.testclient import TestClient
 
 from backend.core import heartbeats, redis
 from backend.core.clock import SystemClock
+from backend.core.database import transaction
 from backend.core.outbox import outbox
 from backend.executions import gateway_states
+from backend.portfolio.books.models import AccountBooks
 from backend.system import workers
 from tests.support.live_engine import FRIDAY, Engine
 from tests.support.web_client import Api, text_of
@@ -90,6 +92,7 @@ def test_without_worker_and_beat_it_says_so_and_how_to_start_them(http: TestClie
     html = page(http, "/system/workers")
     assert "No worker." in html
     assert "No Beat." in html
+    assert "No tracker." in html
     assert "./glassbox up" in html
 
 
@@ -108,6 +111,15 @@ def test_who_gives_no_more_signs_of_life_is_away(http: TestClient, engine: Engin
     html = page(http, "/system/workers")
     assert "It gave its last sign of life at" in html
     assert ">silent</span>" in html
+
+
+def test_who_follows_which_account_is_shown(http: TestClient, engine: Engine) -> None:
+    beat("tracker", "here:7", engine)
+    with transaction() as session:
+        session.add(AccountBooks(account="DU7", followed_by="here:7", read_at=FRIDAY))
+    words = " ".join(re.sub(r"<[^>]+>", "", page(http, "/system/workers")).split())
+    assert "Tracker here:7, last seen" in words
+    assert "DU7: its stream is down, readings tell; orders and fills read at" in words
 
 
 def test_who_is_alive_and_does_not_answer_costs_a_second_and_no_more(

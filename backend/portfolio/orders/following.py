@@ -15,9 +15,11 @@ from sqlalchemy.orm import Session
 
 from backend.brokers.orders import BrokerFill, BrokerOrder, OrderDelta, OrderStatus, TakenOrder
 from backend.core.clock import Clock
+from backend.core.database import after_commit
+from backend.core.events import publish
 from backend.portfolio.books import fills as book
 from backend.portfolio.books.models import Fill
-from backend.portfolio.orders import round_trips, transitions
+from backend.portfolio.orders import round_trips, telling, transitions
 from backend.portfolio.orders.matching import Known, News
 from backend.portfolio.orders.models import Order, RoundTrip
 from backend.trading.order_state import FINAL, LIVE, NEXT, OrderState
@@ -84,6 +86,7 @@ def apply(
             following.take(each)
     following.keep(fills, seen_by)
     following.add_up()
+    following.tell()
     return following.changes
 
 
@@ -191,6 +194,15 @@ class _Following:
         moved = list(self._moved.values())
         opened, closed = round_trips.add_up(self._session, self._clock, moved)
         self.changes.opened, self.changes.closed = opened, closed
+
+    def tell(self) -> None:
+        """Who watches pages, and who wants to be told."""
+        for step in self.changes.steps:
+            telling.moved(self._session, self._clock, step.order, step.before)
+        for order in self._moved.values():
+            telling.ended(self._session, self._clock, order)
+        if self._moved:
+            after_commit(self._session, lambda: publish(transitions.SUBJECT))
 
     def _add_up(self, order: Order, fills: list[Fill]) -> None:
         order.commission = sum((each.commission or Decimal(0) for each in fills), Decimal(0))

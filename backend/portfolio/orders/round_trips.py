@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from backend.core.clock import Clock
 from backend.portfolio.books import fills as book
 from backend.portfolio.books.models import Fill
-from backend.portfolio.orders.models import Order, Role, RoundTrip
+from backend.portfolio.orders.models import Closing, Order, Role, RoundTrip
 from backend.trading.order_state import LIVE, OrderState
 
 _EIGHT_PLACES = Decimal("0.00000001")
@@ -138,7 +138,7 @@ def _close(session: Session, trip: RoundTrip, legs: list[_Leg], now: datetime) -
     last = max(exits, default=None, key=lambda each: each[:2])
     trip.closed_at = last[0] if last else trip.closed_at or now
     leg = last[2] if last else next(leg for leg in legs if _leaves(leg) and leg.order.filled)
-    trip.exit_reason = _why(trip, leg.order)
+    trip.exit_reason = _why(session, leg.order)
 
 
 def _was_given_up(trip: RoundTrip) -> bool:
@@ -182,12 +182,12 @@ def _why_nothing(legs: list[_Leg]) -> str:
     return _WHY_NOTHING.get(states[-1], "not_filled")
 
 
-def _why(trip: RoundTrip, order: Order) -> str:
-    """By the order that took the last shares out. An exit's own reason is set by who asked."""
+def _why(session: Session, order: Order) -> str:
+    """By the order that took the last shares out; whoever asked for an exit said why."""
     if order.role is Role.STOP:
         return "trailing" if order.trail is not None else "stop"
     if order.role is Role.TARGET:
         return "target"
-    if order.role is Role.FLATTEN:
-        return "flatten"
-    return trip.exit_reason or "hand"
+    asked = select(Closing.reason).where(Closing.order_id == order.id)
+    usual = "flatten" if order.role is Role.FLATTEN else "hand"
+    return session.scalar(asked) or usual

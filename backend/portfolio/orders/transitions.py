@@ -49,6 +49,8 @@ def step(
         order.acknowledged_at = now
     if after in FINAL:
         order.done_at = now
+    elif after in LIVE:
+        order.done_at = None
     if not session.info.get(SUBJECT):
         # Once for all that one transaction moves.
         session.info[SUBJECT] = True

@@ -1,0 +1,202 @@
+"""What is looked at again and again beside the following itself."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from backend.brokers.base import Broker
+from backend.core.clock import Clock, real_seconds
+from backend.core.database import transaction
+from backend.core.errors import AppError, OutsideError
+from backend.core.logging import get_logger
+from backend.portfolio.orders import round_trips, telling, transitions
+from backend.portfolio.orders.models import Closing, Order, Role, RoundTrip
+from backend.trading.order_state import LIVE, OrderState
+
+logger = get_logger(__name__)
+
+LEAST_SECONDS = 1.0
+ORPHANED_AFTER = timedelta(seconds=20)
+"""A broker cancels the other legs itself, a moment after one has filled."""
+LOST_FOR = timedelta(hours=24)
+"""Client order ids are the broker's for a day: what has not appeared by then never will."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """`look(clock, broker)` every so many seconds of the clock; what it raises stops no other."""
+
+    name: str
+    every: float
+    look: Callable[[Clock, Broker], object]
+
+
+class Watching:
+    """A thread for each watch, so that a slow one keeps nobody waiting."""
+
+    def __init__(self, watches: Sequence[Watch], clock: Clock, broker: Broker) -> None:
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(
+                target=self._run, args=(each, clock, broker), name=each.name, daemon=True
+            )
+            for each in watches
+        ]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, seconds: float = 5.0) -> None:
+        """Those that are in the middle of a look may finish it."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(seconds / max(1, len(self._threads)))
+
+    def _run(self, watch: Watch, clock: Clock, broker: Broker) -> None:
+        pause = max(LEAST_SECONDS, real_seconds(clock, watch.every))
+        while not self._stop.wait(pause):
+            look(watch, clock, broker)
+
+
+def look(watch: Watch, clock: Clock, broker: Broker) -> None:
+    """Once; never raises."""
+    try:
+        watch.look(clock, broker)
+    except AppError as error:
+        logger.warning("watch_failed", watch=watch.name, why=error.message)
+    except Exception:  # a mistake in one must not end the others
+        logger.exception("watch_failed", watch=watch.name)
+
+
+# --- our own ------------------------------------------------------------------------------------
+
+
+def cancel_orphans(clock: Clock, broker: Broker) -> int:
+    """Orders that live on though their round trip is over could open a position: cancel them."""
+    with transaction() as session:
+        orphans = _orphans(session, clock)
+        for order in orphans:
+            telling.trouble(
+                session,
+                clock,
+                order,
+                key="orphan",
+                title=f"A {order.role} order of {order.symbol} outlived its trade",
+                text="Its round trip is over and the broker still holds it: it is being cancelled.",
+            )
+    for order in orphans:
+        _cancel(broker, order)
+    return len(orphans)
+
+
+def _orphans(session: Session, clock: Clock) -> Sequence[Order]:
+    query = (
+        select(Order)
+        .join(RoundTrip, RoundTrip.id == Order.round_trip_id)
+        .where(
+            Order.done_at.is_(None),
+            Order.state.in_(LIVE - {OrderState.CANCELLING}),
+            Order.broker_order_id.is_not(None),
+            RoundTrip.closed_at < clock.now() - ORPHANED_AFTER,
+        )
+    )
+    return session.scalars(query.order_by(Order.id)).all()
+
+
+def _cancel(broker: Broker, order: Order) -> None:
+    try:
+        why_not = broker.cancel(order.account, order.broker_order_id or "")
+    except OutsideError as error:
+        why_not = error.message
+    logger.info("orphan_cancelled", order=order.id, why_not=why_not)
+
+
+def give_up_lost(clock: Clock, _broker: Broker) -> int:
+    """Orders that have not appeared for a day never went out: their round trips end."""
+    with transaction() as session:
+        query = select(Order).where(
+            Order.state == OrderState.LOST,
+            Order.done_at.is_(None),
+            Order.updated_at < clock.now() - LOST_FOR,
+        )
+        lost = session.scalars(query.with_for_update(key_share=True)).all()
+        for order in lost:
+            transitions.step(
+                session,
+                clock,
+                order,
+                OrderState.LOST,
+                by="tracker",
+                sentence="It has not appeared for a day: it never reached the broker.",
+            )
+            order.done_at = clock.now()
+        session.flush()
+        round_trips.add_up(session, clock, lost)
+    return len(lost)
+
+
+def see_prices(clock: Clock, broker: Broker) -> int:
+    """The best and the worst price of what is open, as positions are valued now."""
+    with transaction() as session:
+        accounts = {trip.account for trip in _held(session)}
+    seen = 0
+    for account in sorted(accounts):
+        held = broker.account_snapshot(account).positions
+        prices = {each.conid: each.market_price for each in held if each.market_price > 0}
+        with transaction() as session:
+            for trip in _held(session, account):
+                if trip.conid in prices:
+                    round_trips.see(trip, prices[trip.conid])
+                    seen += 1
+    return seen
+
+
+def warn_of_missing_stops(clock: Clock, _broker: Broker) -> int:
+    """Shares whose stop is gone, with nobody closing them: a person must know."""
+    with transaction() as session:
+        trips = [trip for trip in _held(session) if not _is_protected(session, trip, clock)]
+        for trip in trips:
+            entry = _orders(session, trip, (Role.ENTRY,))[0]
+            telling.trouble(
+                session,
+                clock,
+                entry,
+                key="unprotected",
+                title=f"{telling.number(trip.entered - trip.left)} {trip.symbol} have no stop",
+                text=f"No stop order of {trip.strategy_name}'s trade works at the broker any more."
+                " Close the position, or place a stop by hand.",
+            )
+    return len(trips)
+
+
+def _held(session: Session, account: str | None = None) -> Sequence[RoundTrip]:
+    query = select(RoundTrip).where(
+        RoundTrip.closed_at.is_(None), RoundTrip.entered > RoundTrip.left
+    )
+    if account is not None:
+        query = query.where(RoundTrip.account == account).with_for_update(key_share=True)
+    return session.scalars(query.order_by(RoundTrip.id)).all()
+
+
+def _is_protected(session: Session, trip: RoundTrip, clock: Clock) -> bool:
+    """Or is about to be: what is under way, or was a moment ago, is given its time."""
+    open_closing = select(Closing.id).where(
+        Closing.round_trip_id == trip.id, Closing.done_at.is_(None)
+    )
+    if session.scalar(open_closing.limit(1)) is not None:
+        return True
+    stops = _orders(session, trip, (Role.STOP, Role.EXIT, Role.FLATTEN))
+    now = clock.now()
+    return any(order.done_at is None for order in stops) or any(
+        order.updated_at > now - ORPHANED_AFTER for order in stops
+    )
+
+
+def _orders(session: Session, trip: RoundTrip, roles: Iterable[Role]) -> Sequence[Order]:
+    query = select(Order).where(Order.round_trip_id == trip.id, Order.role.in_(list(roles)))
+    return session.scalars(query.order_by(Order.id)).all()

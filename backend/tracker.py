@@ -1,0 +1,189 @@
+"""
+The process that follows orders at the broker, for good.
+
+Any number may run: one leads per account, and one looks after the watches; when it dies, the
+database frees its lead and another one goes on.
+"""
+
+import math
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from backend.brokers.base import Broker
+from backend.brokers.client_portal import from_settings
+from backend.core import heartbeats, logging
+from backend.core.clock import Clock, SystemClock
+from backend.core.errors import AppError
+from backend.core.outbox import outbox
+from backend.core.settings import settings
+from backend.portfolio import halting
+from backend.portfolio.orders import closing
+from backend.portfolio.tracking import watches
+from backend.portfolio.tracking.follower import Follower
+from backend.portfolio.tracking.leading import Lead
+from backend.portfolio.tracking.watches import Watch, Watching
+
+logger = logging.get_logger(__name__)
+
+KIND = "tracker"
+TURN_SECONDS = 2.0
+ACCOUNTS_SECONDS = 60.0
+"""How often the broker is asked which accounts there are."""
+STUCK_SECONDS = 180.0
+"""A follower that has not come round for so long is given up, with the lead of its account."""
+LONGEST_PAUSE = 20.0
+"""Shorter than its signs of life may be apart."""
+
+WATCHES: tuple[Watch, ...] = (
+    # name, every so many seconds of the clock, look(clock, broker)
+    Watch("kill switch", 3, halting.watch),
+    Watch("closings", 2, closing.watch),
+    Watch("orphans", 15, watches.cancel_orphans),
+    Watch("missing stops", 15, watches.warn_of_missing_stops),
+    Watch("prices", 60, watches.see_prices),
+    Watch("lost orders", 600, watches.give_up_lost),
+)
+
+
+class Tracker:
+    def __init__(
+        self,
+        broker: Broker,
+        clock: Clock,
+        *,
+        watches: Sequence[Watch] = WATCHES,
+        name: str = "",
+        make_follower: Callable[..., Follower] = Follower,
+    ) -> None:
+        """`name` is what people are told who follows."""
+        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
+        self._broker = broker
+        self._clock = clock
+        self._watches = tuple(watches)
+        self._make = partial(make_follower, broker, clock, name=self.name)
+        self._stop = threading.Event()
+        self._leads: dict[str, Lead] = {}
+        self._followers: dict[str, Follower] = {}
+        self._watching: Watching | None = None
+        self._watch_lead = Lead("tracker watches")
+        self._asked_at = -ACCOUNTS_SECONDS
+        self._beat_at = -math.inf
+
+    def run(self) -> None:
+        """Until `stop`."""
+        failures = 0
+        while not self._stop.is_set():
+            self._beat()
+            try:
+                self.turn()
+                failures = 0
+            except AppError as error:
+                failures += 1
+                logger.warning("tracker_waits", why=error.message)
+            except Exception:  # a mistake of ours must not end what protects positions
+                failures += 1
+                logger.exception("tracker_failed")
+            self._stop.wait(min(TURN_SECONDS * 2**failures, LONGEST_PAUSE))
+        self._give_back()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    @property
+    def follows(self) -> frozenset[str]:
+        """The accounts whose lead this one holds now."""
+        return frozenset(self._followers)
+
+    def turn(self) -> None:
+        """
+        Lead where nobody else does, and let go of what was lost.
+
+        Raises `DatabaseAway`, and what the broker raises when it is asked for its accounts.
+        """
+        for account, lead in self._leads.items():
+            self._keep_lead(account, lead)
+        if self._watch_lead.is_ours():
+            self._watch()
+        else:
+            self._unwatch()
+        self._find_accounts()
+
+    def _keep_lead(self, account: str, lead: Lead) -> None:
+        follower = self._followers.get(account)
+        is_stuck = follower is not None and (time.monotonic() - follower.turned_at > STUCK_SECONDS)
+        if is_stuck:
+            logger.error("follower_stuck", account=account)
+            self._unfollow(account)
+            lead.release()
+            return
+        try:
+            is_ours = lead.is_ours()
+        except AppError:
+            # The follower pauses by itself while the database is away, and its rows are safe.
+            self._unfollow(account)
+            raise
+        if is_ours and follower is None:
+            logger.info("following", account=account)
+            self._followers[account] = self._make(account)
+            self._followers[account].start()
+        elif not is_ours:
+            self._unfollow(account)
+
+    def _find_accounts(self) -> None:
+        if time.monotonic() - self._asked_at < ACCOUNTS_SECONDS:
+            return
+        for account in self._broker.accounts():
+            self._leads.setdefault(account.id, Lead(f"tracking {account.id}"))
+        self._asked_at = time.monotonic()
+
+    def _unfollow(self, account: str) -> None:
+        if (follower := self._followers.pop(account, None)) is not None:
+            logger.info("no_longer_following", account=account)
+            follower.stop()
+
+    def _watch(self) -> None:
+        if self._watching is None:
+            self._watching = Watching(self._watches, self._clock, self._broker)
+            self._watching.start()
+
+    def _unwatch(self) -> None:
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.stop()
+
+    def _beat(self) -> None:
+        """By the machine's clock: no simulated time hurries a sign of life."""
+        if time.monotonic() - self._beat_at >= heartbeats.EVERY.total_seconds():
+            self._beat_at = time.monotonic()
+            heartbeats.beat(KIND, self.name, SystemClock())
+
+    def _give_back(self) -> None:
+        for account in tuple(self._followers):
+            self._unfollow(account)
+        self._unwatch()
+        for lead in (*self._leads.values(), self._watch_lead):
+            lead.release()
+        logger.info("tracker_stopped")
+
+
+def main() -> None:
+    logging.configure(KIND)
+    clock = settings().clock
+    broker = from_settings(clock)
+    tracker = Tracker(broker, clock)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: tracker.stop())
+    try:
+        tracker.run()
+    finally:
+        broker.close()
+        outbox.flush(1.0)
+
+
+if __name__ == "__main__":
+    main()
