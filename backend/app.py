@@ -9,6 +9,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from backend.approvals import api as approvals_api
+from backend.approvals import pages as approvals_pages
 from backend.core import logging
 from backend.core.database import transaction
 from backend.core.settings import settings
@@ -35,6 +37,7 @@ from backend.market import pages as market_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.portfolio import order_pages
+from backend.portfolio.approvals import DatabaseApprovals
 from backend.portfolio.metrics import OrderMetrics
 from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.prompts import editing_pages as prompt_editing_pages
@@ -55,14 +58,14 @@ from backend.workflow.steps import Tools
 
 APIS = (
     *(version_api, strategies_api, replay_api, executions_api, following_api, market_api),
-    *(decisions_api, overview_api, risk_api, system_api),
+    *(decisions_api, overview_api, risk_api, system_api, approvals_api),
 )
 PAGES = (
     *(overview_pages, system_pages, audit_pages, list_pages, rerun_pages, replay_pages, pages),
     # Before the pages of one strategy, whose number could stand where their names do.
     *(editor_pages, preview_pages, version_pages, strategy_pages),
     *(patterns, account_pages, flower_pages, decisions_pages, market_pages),
-    *(prompt_pages, prompt_editing_pages, risk_pages, halt_pages),
+    *(prompt_pages, prompt_editing_pages, risk_pages, halt_pages, approvals_pages),
     *(order_pages,),
 )
 
@@ -104,6 +107,7 @@ def _furnish(app: FastAPI, tools: Tools) -> None:
     app.state.storage, app.state.market = tools.storage, tools.market
     app.state.standing = gateway_states.reader(tools.clock)
     app.state.halts = DatabaseSafeguards().halts_for_pages
+    app.state.approvals_waiting = DatabaseApprovals(tools.clock).count_for_pages
     app.state.health = health.Board(tools, app.state.standing)
     app.state.decision_marks = decisions.marks
     app.state.metrics = CollectorRegistry()

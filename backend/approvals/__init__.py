@@ -1,1 +1,1 @@
-"""Orders that wait for a person: shown with their reasons, decided once."""
+"""Orders that wait for a person: what they look at, and what they answer."""

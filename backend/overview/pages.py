@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
+from backend.approvals import view as approvals
 from backend.core.database import SessionDep
 from backend.executions import live
 from backend.executions.health import Board
@@ -40,6 +41,8 @@ def show_overview(
         "day": runs.day(session, now),
         "troubles": runs.troubles(session, now),
         "decisions": runs.decisions(session),
+        "questions": approvals.waiting(session, now),
+        "speed": approvals.clock_speed(),
         "due": due.upcoming(session, now),
         "money": money.today(session, now),
         "health": board.known,

@@ -8,21 +8,29 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from backend.core import events
 from backend.core.clock import Clock
 from backend.core.database import after_commit, transaction
-from backend.core.errors import Conflict, InvalidInput, NotFound
+from backend.core.errors import AppError, Conflict, InvalidInput, NotFound
+from backend.core.logging import get_logger
+from backend.notifications.events import Event
+from backend.notifications.service import tell
 from backend.portfolio.orders.models import Approval
 from backend.web import audit
 from backend.workflow.asking import ApprovalDecision, ApprovalRequest, ApprovalState
 
+logger = get_logger(__name__)
+
 SUBJECT = "approvals"
 """What live pages watch."""
 LONGEST_COMMENT = 500
+
+PAGE = 30
 
 _DOCUMENT_VERSION = 1
 
@@ -32,15 +40,23 @@ class DatabaseApprovals:
         self._clock = clock
 
     def ask(self, request: ApprovalRequest) -> ApprovalDecision:
-        now = self._clock.now()
         with transaction() as session:
             row = _of_execution(session, request.execution_id)
             if row is None:
-                _insert(session, request, now)
+                _insert(session, self._clock, request)
                 row = _of_execution(session, request.execution_id)
             assert row is not None
-            _expire_if_due(session, row, now)
+            _expire_if_due(session, self._clock, row)
             return _decision(row)
+
+    def count_for_pages(self) -> int:
+        """How many wait; 0 for a page that is shown while the database is away."""
+        try:
+            with transaction() as session:
+                return count_waiting(session, self._clock.now())
+        except (AppError, SQLAlchemyError) as error:
+            logger.warning("approvals_unknown", why=str(error))
+            return 0
 
 
 def _of_execution(session: Session, execution_id: int) -> Approval | None:
@@ -48,10 +64,10 @@ def _of_execution(session: Session, execution_id: int) -> Approval | None:
     return session.scalar(query.with_for_update())
 
 
-def _insert(session: Session, request: ApprovalRequest, now: datetime) -> None:
-    plan = request.order_plan
+def _insert(session: Session, clock: Clock, request: ApprovalRequest) -> None:
+    plan, now = request.order_plan, clock.now()
     # Two workers may come here at once, when one was thought lost.
-    session.execute(
+    approval_id = session.scalar(
         insert(Approval)
         .values(
             execution_id=request.execution_id,
@@ -68,8 +84,26 @@ def _insert(session: Session, request: ApprovalRequest, now: datetime) -> None:
             document={"version": _DOCUMENT_VERSION, **request.model_dump(mode="json")},
         )
         .on_conflict_do_nothing()
+        .returning(Approval.id)
     )
-    _tell_pages(session)
+    if approval_id is not None:
+        _tell_people(session, clock, get(session, approval_id))
+        _tell_pages(session)
+
+
+def _tell_people(session: Session, clock: Clock, row: Approval) -> None:
+    plan, order = asked(row).order_plan, order_of(row)
+    entry = "at the market" if plan.order_type == "MKT" else f"at {plan.entry.normalize():f}"
+    tell(
+        session,
+        clock,
+        event=Event.APPROVAL,
+        key=f"approval {row.id}",
+        title=f"{order}: yes or no?",
+        text=f"{row.strategy_name} wants to {order} {entry}, stop {plan.stop.normalize():f}, in"
+        f" account {row.account}. Answer until {row.expires_at:%H:%M} UTC; no answer is a no.",
+        path=f"/approvals/{row.id}",
+    )
 
 
 def _expiry(request: ApprovalRequest, now: datetime) -> datetime:
@@ -77,10 +111,22 @@ def _expiry(request: ApprovalRequest, now: datetime) -> datetime:
     return min(patience, request.signal_expires_at or patience)
 
 
-def _expire_if_due(session: Session, row: Approval, now: datetime) -> None:
-    if is_over(row, now) and row.state is ApprovalState.WAITING:
-        row.state, row.decided_at, row.decided_by = ApprovalState.EXPIRED, now, "time"
-        _tell_pages(session)
+def _expire_if_due(session: Session, clock: Clock, row: Approval) -> None:
+    now = clock.now()
+    if row.state is not ApprovalState.WAITING or not is_over(row, now):
+        return
+    row.state, row.decided_at, row.decided_by = ApprovalState.EXPIRED, now, "time"
+    order = order_of(row)
+    tell(
+        session,
+        clock,
+        event=Event.APPROVAL,
+        key=f"approval {row.id} expired",
+        title=f"{order}: nobody answered in time",
+        text=f"Nothing was sent for {row.strategy_name} in account {row.account}.",
+        path=f"/approvals/{row.id}",
+    )
+    _tell_pages(session)
 
 
 def _decision(row: Approval) -> ApprovalDecision:
@@ -184,6 +230,15 @@ def get(session: Session, approval_id: int) -> Approval:
     return row
 
 
+def decided(
+    session: Session, now: datetime, *, before: int | None = None, limit: int = PAGE
+) -> Sequence[Approval]:
+    """Those that are over, the newest first; `before` is the id that the page before ended with."""
+    is_past = or_(Approval.state != ApprovalState.WAITING, Approval.expires_at <= now)
+    query = select(Approval).where(is_past).order_by(Approval.id.desc()).limit(limit)
+    return session.scalars(query if before is None else query.where(Approval.id < before)).all()
+
+
 def waiting(session: Session, now: datetime) -> Sequence[Approval]:
     """Those that can still be answered, the most urgent first."""
     return session.scalars(
@@ -202,6 +257,14 @@ def count_waiting(session: Session, now: datetime) -> int:
         )
         or 0
     )
+
+
+def mark(session: Session, now: datetime) -> str:
+    """A short text that is another one as soon as a question was asked, answered or is over."""
+    newest, last = session.execute(
+        select(func.max(Approval.id), func.max(Approval.decided_at))
+    ).one()
+    return f"{newest or 0}.{last.timestamp() if last else 0}.{count_waiting(session, now)}"
 
 
 def _tell_pages(session: Session) -> None:

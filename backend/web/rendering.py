@@ -24,8 +24,8 @@ _csrf: ContextVar[str] = ContextVar("csrf", default="")
 
 def _of_request(request: Request) -> dict[str, Any]:
     """
-    What every page may show: who asks, which account it speaks of (None: database away), and which
-    kill switches are pulled.
+    What every page may show: who asks, which account it speaks of (None: database away), which
+    kill switches are pulled, and how many orders wait for an answer.
 
     The token against forged writes goes where macros reach it too: those see globals, not this.
     """
@@ -34,6 +34,7 @@ def _of_request(request: Request) -> dict[str, Any]:
         "person": getattr(request.state, "person", None),
         "standing": request.app.state.standing(),
         "pulled": request.app.state.halts(),
+        "approvals_waiting": request.app.state.approvals_waiting(),
         "flash": flashed(request),
         "simulated_time": settings().simulated_time,
     }

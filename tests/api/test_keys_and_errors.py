@@ -71,6 +71,7 @@ LETS_ORDERS_OUT = {
     ("PUT", "/api/risk/limits/accounts/1"),
     ("PUT", "/api/risk/limits/everything"),
     ("POST", "/api/risk/halts/release"),
+    ("POST", "/api/approvals/1/approve"),
 }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from backend.core.clock import Clock
 from backend.core.database import transaction
 from backend.core.errors import AppError, Conflict, InvalidInput, NotFound
+from backend.notifications.models import Notification
 from backend.portfolio import approvals
 from backend.portfolio.approvals import DatabaseApprovals
 from backend.portfolio.orders.models import Approval
@@ -109,3 +110,22 @@ def test_a_long_reason_and_an_unknown_question_are_refused(engine: Engine) -> No
         )
     with pytest.raises(NotFound, match="no approval 99"):
         answer(engine.clock, 99)
+
+
+def told() -> list[tuple[str, str]]:
+    with transaction() as session:
+        rows = session.scalars(select(Notification).order_by(Notification.id))
+        return [(row.title, row.path) for row in rows]
+
+
+def test_people_are_told_of_a_question_once_and_of_its_end_without_an_answer(
+    engine: Engine,
+) -> None:
+    asked = DatabaseApprovals(engine.clock)
+    path = f"/approvals/{asked.ask(request(7)).approval_id}"
+    asked.ask(request(7))
+    assert told() == [("BUY 40 AAPL: yes or no?", path)]
+    engine.advance(minutes=20)
+    asked.ask(request(7))
+    asked.ask(request(7))
+    assert told()[1:] == [("BUY 40 AAPL: nobody answered in time", path)]

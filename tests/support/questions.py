@@ -1,18 +1,20 @@
 """A strategy's order that waits for a person, and an executor whose twelfth step asks for one."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from backend.brokers.base import Quote
 from backend.brokers.orders import Preview
 from backend.executions.executor import StrategyExecutor
-from backend.trading.plan import OrderPlan
+from backend.trading.limits import RiskReport
+from backend.trading.plan import OrderPlan, OrderSettings
 from backend.workflow.asking import ApprovalRequest, approval
 from backend.workflow.outcome import Ends, Outcome
-from backend.workflow.plan import Plan
-from backend.workflow.steps import Step, Tools
+from backend.workflow.plan import Plan, live_plan
+from backend.workflow.steps import Step, Tools, steps
 from backend.workflow.steps.base import StepData, Touches
 from tests.support.live_engine import Engine
 
@@ -108,3 +110,58 @@ def asking_executor(engine: Engine, then: Callable[[], None] = lambda: None) -> 
 
     step = Step(name="place_orders", input=Wanted, output=Asked, touches=Touches.ORDERS, run=run)
     return StrategyExecutor(engine.tools, Plan(names=("place_orders", "reconcile"), steps=(step,)))
+
+
+ASKED = ApprovalRequest.model_fields
+
+
+class Known(StepData):
+    execution_id: int
+    strategy_id: int
+    strategy_name: str
+    account: str
+    is_paper: bool
+    is_simulated: bool
+    quote: Quote | None
+    order_plan: OrderPlan
+    risk_report: RiskReport | None
+    order_settings: OrderSettings
+
+
+def whole_executor(engine: Engine, **changes: Any) -> StrategyExecutor:
+    """All steps up to the plan, then the question; `changes` are to what is asked."""
+
+    def asks_all(known: Known, tools: Tools) -> Asked:
+        told = {name: getattr(known, name) for name in Known.model_fields if name in ASKED}
+        told["patience_minutes"] = known.order_settings.approval_minutes
+        decision = approval(tools.approvals, request(**{**told, **changes}))
+        raise Ends(
+            Outcome.ORDERED,
+            "ordered",
+            f"{decision.decided_by} approved it.",
+            found=Asked(approved_by=decision.decided_by or ""),
+        )
+
+    names = live_plan().names
+    before = [steps.get(name) for name in names[: names.index("size_and_check_risk")]]
+    sizing = replace(steps.get("size_and_check_risk"), run=_goes_on)
+    question = Step(
+        name="place_orders", input=Known, output=Asked, touches=Touches.ORDERS, run=asks_all
+    )
+    return StrategyExecutor(engine.tools, Plan(names=names, steps=(*before, sizing, question)))
+
+
+class AskingEngine(Engine):
+    """Whatever it runs asks a person before its end."""
+
+    @property
+    def executor(self) -> StrategyExecutor:
+        return whole_executor(self)
+
+
+def _goes_on(asked: Any, tools: Tools) -> StepData:
+    """As the last step in mode approve: what it found goes to the step that asks."""
+    try:
+        return steps.get("size_and_check_risk").run(asked, tools)
+    except Ends as end:
+        return cast(StepData, end.found)
