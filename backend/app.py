@@ -34,6 +34,8 @@ from backend.executions.replays import pages as replay_pages
 from backend.executions.tools import live_tools
 from backend.market import api as market_api
 from backend.market import pages as market_pages
+from backend.notifications import api as notifications_api
+from backend.notifications import pages as notifications_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.portfolio import order_pages
@@ -58,7 +60,7 @@ from backend.workflow.steps import Tools
 
 APIS = (
     *(version_api, strategies_api, replay_api, executions_api, following_api, market_api),
-    *(decisions_api, overview_api, risk_api, system_api, approvals_api),
+    *(decisions_api, overview_api, risk_api, system_api, approvals_api, notifications_api),
 )
 PAGES = (
     *(overview_pages, system_pages, audit_pages, list_pages, rerun_pages, replay_pages, pages),
@@ -66,7 +68,7 @@ PAGES = (
     *(editor_pages, preview_pages, version_pages, strategy_pages),
     *(patterns, account_pages, flower_pages, decisions_pages, market_pages),
     *(prompt_pages, prompt_editing_pages, risk_pages, halt_pages, approvals_pages),
-    *(order_pages,),
+    *(order_pages, notifications_pages),
 )
 
 

@@ -103,7 +103,7 @@ def remove(session: Session, clock: Clock, channel_id: int, *, actor: str) -> Ch
     return row
 
 
-def test(clock: Clock, channel_id: int, *, actor: str) -> Delivery:
+def send_test(clock: Clock, channel_id: int, *, actor: str) -> Delivery:
     """
     Send a message now, wait for the result and keep it: some seconds, half a minute at worst.
 

@@ -14,6 +14,7 @@ from uuid import uuid4
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from backend.core import events
 from backend.core.clock import Clock, machine_clock
 from backend.core.database import transaction
 from backend.core.errors import InvalidInput
@@ -23,6 +24,7 @@ from backend.notifications.events import Event
 from backend.notifications.models import Channel, Delivery, Notification, State
 from backend.notifications.sealing import unseal
 from backend.notifications.sending import Message, Result, seconds_for, send
+from backend.notifications.service import SUBJECT
 
 logger = get_logger(__name__)
 
@@ -186,6 +188,7 @@ def carry_out(claim: Claim, machine: Clock) -> int:
                 # The others would most likely meet the same: they wait as long, or end with it.
                 for later in claim.batches[index + 1 :]:
                     _note(session, later.id, result, machine.now(), was_tried=False)
+        events.publish(SUBJECT)
         if result.error is not None:
             logger.warning("news_not_sent", channel=claim.channel_id, reason=result.error)
             return index

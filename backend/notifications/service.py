@@ -5,6 +5,7 @@ import re
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from backend.core import events
 from backend.core.clock import Clock, machine_clock
 from backend.core.database import after_commit
 from backend.core.logging import get_logger
@@ -14,6 +15,8 @@ from backend.notifications.events import Event
 
 logger = get_logger(__name__)
 
+SUBJECT = "notifications"
+"""What open pages watch."""
 DELIVER_TASK = "notifications.deliver"
 LONGEST_TITLE = 150
 LONGEST_TEXT = 2_000
@@ -72,8 +75,10 @@ def tell(
         "next_at": machine_clock(clock).now(),
     }
     found = session.execute(_KEEP, values).one()
+    if found.told:
+        after_commit(session, lambda: events.publish(SUBJECT))
     if found.on_its_way:
-        after_commit(session, _ask_for_delivery)
+        after_commit(session, ask_for_delivery)
     return bool(found.told)
 
 
@@ -92,7 +97,7 @@ def clean(words: str, longest: int) -> str:
     return words if len(words) <= longest else f"{words[: longest - 1].rstrip()}…"
 
 
-def _ask_for_delivery() -> None:
+def ask_for_delivery() -> None:
     """Beat asks again soon, so a queue that is away delays the news and undoes nothing."""
     try:
         send(DELIVER_TASK)

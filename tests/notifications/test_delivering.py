@@ -262,11 +262,11 @@ def test_one_channel_that_hangs_keeps_no_other_waiting_for_long_and_is_cut_off(
 def test_a_test_waits_for_the_real_result(
     hook: Webhook, mail: Mailbox, add: Add, clock: ManualClock
 ) -> None:
-    good = channels.test(clock, add(hook.address, name="good"), actor="person:ann")
+    good = channels.send_test(clock, add(hook.address, name="good"), actor="person:ann")
     assert (good.state, good.error) == (State.SENT, None)
     assert hook.titles == ["Glassbox reaches you through good"]
     mail.refuses = True
-    bad = channels.test(clock, add(mail.address, name="bad"), actor="person:ann")
+    bad = channels.send_test(clock, add(mail.address, name="bad"), actor="person:ann")
     assert bad.state is State.GAVE_UP
     assert bad.error
     assert delivering.deliver(clock) == 0
