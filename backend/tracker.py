@@ -21,7 +21,8 @@ from backend.core.clock import Clock, SystemClock
 from backend.core.errors import AppError
 from backend.core.outbox import outbox
 from backend.core.settings import settings
-from backend.portfolio import halting
+from backend.executions import loss_watch
+from backend.portfolio import exits, halting
 from backend.portfolio.orders import closing
 from backend.portfolio.tracking import watches
 from backend.portfolio.tracking.follower import Follower
@@ -43,6 +44,8 @@ WATCHES: tuple[Watch, ...] = (
     # name, every so many seconds of the clock, look(clock, broker)
     Watch("kill switch", 3, halting.watch),
     Watch("closings", 2, closing.watch),
+    Watch("exits", 5, exits.watch),
+    Watch("loss of the day", 30, loss_watch.watch),
     Watch("orphans", 15, watches.cancel_orphans),
     Watch("missing stops", 15, watches.warn_of_missing_stops),
     Watch("prices", 60, watches.see_prices),

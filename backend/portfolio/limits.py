@@ -10,6 +10,7 @@ from backend.core.clock import Clock
 from backend.core.errors import Conflict, InvalidInput, did_you_mean
 from backend.portfolio.models import LimitsVersion
 from backend.trading.limits import Limits, LimitsInForce
+from backend.trading.risk.max_daily_loss import PULLS_NEEDS_LIMIT
 from backend.web import audit
 
 EVERYTHING = ""
@@ -27,7 +28,10 @@ class NewerLimits(Conflict):
 def checked(document: Any) -> Limits:
     """Raises `InvalidInput` that names the limit and the mend."""
     try:
-        return Limits.model_validate(document)
+        limits = Limits.model_validate(document)
+        if limits.daily_loss_pulls is not None and limits.max_daily_loss is None:
+            raise InvalidInput(f"{PULLS_NEEDS_LIMIT}.", field="daily_loss_pulls")
+        return limits
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         raise _refusal(first, len(others)) from None

@@ -42,6 +42,8 @@ def shown(name: str, value: Any) -> str:
         return ", ".join(value)
     if isinstance(value, bool):
         return "yes"
+    if isinstance(value, str):
+        return value
     if name in FRACTIONS:
         return as_percent(Decimal(value))
     return _plain(Decimal(value))
@@ -60,6 +62,7 @@ LABELS = {
     "max_price_drift": "Distance from the quote",
     "min_reward_to_risk": "Reward to risk, at least",
     "max_daily_loss": "Loss of the day",
+    "daily_loss_pulls": "Such a loss pulls the kill switch",
     "max_drawdown": "Fall from the peak",
     "max_orders_per_day": "Orders a day",
     "max_orders_per_minute": "Orders a minute",

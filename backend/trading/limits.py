@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
 
 from backend.trading.numbers import Settings
 from backend.trading.risk import Level, Proposal, RiskRule, Verdict, rules
@@ -23,11 +24,16 @@ def in_order() -> tuple[RiskRule, ...]:
     )
 
 
+def _annotated(info: FieldInfo) -> Any:
+    # Annotated wants something to be said.
+    return Annotated[(info.annotation, *info.metadata)] if info.metadata else info.annotation
+
+
 def _optional_fields() -> dict[str, Any]:
     """Every field of every limit, with its bounds, and None for "not set here"."""
     return {
         name: (
-            Annotated[(info.annotation, *info.metadata)] | None,
+            _annotated(info) | None,
             Field(None, description=info.description),
         )
         for rule in in_order()
@@ -36,15 +42,19 @@ def _optional_fields() -> dict[str, Any]:
 
 
 if TYPE_CHECKING:
+    from backend.trading.oversight import Meaning
+
     # Of the limits' fields, those that are read by their names beside the limit's own file.
 
     class RiskSettings(SizingSettings):
         no_repeat_minutes: int | None = None
         max_daily_loss: Decimal | None = None
+        daily_loss_pulls: Meaning | None = None
 
     class Limits(Settings):
         no_repeat_minutes: int | None = None
         max_daily_loss: Decimal | None = None
+        daily_loss_pulls: Meaning | None = None
 else:
     # Composed, so that a new limit is one new file and its settings appear here by themselves.
     RiskSettings = create_model(

@@ -1,8 +1,9 @@
 """No new orders on a day that has lost so much."""
 
 from decimal import Decimal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from backend.trading.numbers import Number, Settings
 from backend.trading.risk.base import Verdict, passed, refused, refused_unknown, risk_rule
@@ -16,6 +17,22 @@ class MaxDailyLoss(Settings):
         le=1_000_000_000_000,
         description="Loss of the day, realised or not, that ends it; in the account's currency.",
     )
+    daily_loss_pulls: Literal["stop", "cancel", "flatten"] | None = Field(
+        None,
+        description="What the kill switch does by itself once the day has lost that: stop, cancel"
+        " or flatten. Empty: it is not pulled, and new orders are refused.",
+    )
+
+    @model_validator(mode="after")
+    def _has_its_limit(self) -> "MaxDailyLoss":
+        if self.daily_loss_pulls is not None and self.max_daily_loss is None:
+            raise ValueError(PULLS_NEEDS_LIMIT)
+        return self
+
+
+PULLS_NEEDS_LIMIT = (
+    "daily_loss_pulls: set max_daily_loss as well, or nothing could ever pull the switch"
+)
 
 
 @risk_rule("max_daily_loss", order=28, settings=MaxDailyLoss)
