@@ -39,6 +39,7 @@ from backend.notifications import pages as notifications_pages
 from backend.overview import api as overview_api
 from backend.overview import pages as overview_pages
 from backend.portfolio import order_pages
+from backend.portfolio import pages as portfolio_pages
 from backend.portfolio.approvals import DatabaseApprovals
 from backend.portfolio.metrics import OrderMetrics
 from backend.portfolio.safeguards import DatabaseSafeguards
@@ -68,7 +69,7 @@ PAGES = (
     *(editor_pages, preview_pages, version_pages, strategy_pages),
     *(patterns, account_pages, flower_pages, decisions_pages, market_pages),
     *(prompt_pages, prompt_editing_pages, risk_pages, halt_pages, approvals_pages),
-    *(order_pages, notifications_pages),
+    *(order_pages, notifications_pages, portfolio_pages),
 )
 
 

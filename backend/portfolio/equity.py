@@ -6,6 +6,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from backend.brokers.base import AccountSnapshot
+from backend.portfolio import looks
 from backend.portfolio.models import EquitySnapshot
 from backend.trading.oversight import EquityHistory
 from backend.workflow import exposure
@@ -34,6 +35,7 @@ def record(session: Session, snapshot: AccountSnapshot, *, is_simulated: bool) -
         open_positions=len(snapshot.positions),
     )
     session.add(row)
+    looks.keep(session, snapshot)
     return row
 
 

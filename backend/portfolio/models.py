@@ -107,3 +107,18 @@ class EquitySnapshot(Model):
     largest_position: Mapped[Decimal | None]
     largest_three: Mapped[Decimal | None]
     open_positions: Mapped[int]
+
+
+class AccountLook(Model):
+    """
+    All that the broker told of an account when it was looked at last; the next look replaces it.
+
+    Pages show it, since to ask anew takes seconds. `looks.py` is the one writer and reader of
+    `document`.
+    """
+
+    __tablename__ = "account_looks"
+
+    account: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    document: Mapped[dict[str, Any]]

@@ -4,8 +4,10 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from backend.brokers.base import AccountSnapshot, Position
 from backend.core.database import transaction
-from backend.portfolio.books.models import Fill
+from backend.portfolio import looks
+from backend.portfolio.books.models import Drift, Fill
 from backend.portfolio.models import EquitySnapshot
 from backend.portfolio.orders.models import Order, OrderQuestion, OrderTransition, Role, RoundTrip
 from backend.trading.order_state import OrderState
@@ -153,3 +155,53 @@ def _tell(session: Any, order: Order, *states: OrderState) -> None:
                 details={"broker_order_id": order.broker_order_id} if before else {},
             )
         )
+
+
+def look(account: str = ACCOUNT, *positions: Position, equity: int = 100_000) -> None:
+    """What the broker is said to have told last; by default the hundred shares of `trade`."""
+    snapshot = AccountSnapshot(
+        account=account,
+        currency="USD",
+        is_paper=True,
+        cash=Decimal(90_000),
+        equity=Decimal(equity),
+        buying_power=Decimal(180_000),
+        day_pnl=Decimal("120.50"),
+        taken_at=FRIDAY,
+        positions=positions or (position(),),
+    )
+    with transaction() as session:
+        looks.keep(session, snapshot)
+
+
+def position(quantity: int = 100, price: int = 104, **changes: Any) -> Position:
+    usual: dict[str, Any] = {
+        "conid": 265598,
+        "symbol": "AAPL",
+        "quantity": Decimal(quantity),
+        "average_cost": Decimal("100.02"),
+        "market_price": Decimal(price),
+        "market_value": Decimal(price * quantity),
+        "unrealized_pnl": (Decimal(price) - Decimal("100.02")) * quantity,
+        "realized_pnl": Decimal(0),
+        "currency": "USD",
+    }
+    return Position(**usual | changes)
+
+
+def drifted(ours: int, brokers: int, *, is_confirmed: bool = True, **changes: Any) -> int:
+    """A difference from the broker that nobody has explained; its number."""
+    usual = {
+        "account": ACCOUNT,
+        "conid": 265598,
+        "symbol": "AAPL",
+        "ours": Decimal(ours),
+        "brokers": Decimal(brokers),
+        "seen_at": FRIDAY,
+        "confirmed_at": FRIDAY if is_confirmed else None,
+    }
+    with transaction() as session:
+        row = Drift(**usual | changes)
+        session.add(row)
+        session.flush()
+        return row.id

@@ -11,6 +11,7 @@ from backend.brokers.base import Broker
 from backend.core.clock import Clock, real_seconds
 from backend.core.database import transaction
 from backend.core.logging import get_logger
+from backend.portfolio import looks
 from backend.portfolio.books import drift, fills, positions
 from backend.portfolio.orders import following, round_trips, telling, transitions
 from backend.portfolio.orders.matching import News
@@ -87,9 +88,10 @@ class Reader:
             positions.books(session, self._account).read_at = began
         for order in to_cancel:
             self._cancel(order)
-        held = self._broker.account_snapshot(self._account).positions
+        snapshot = self._broker.account_snapshot(self._account)
         with transaction() as session:
-            look = drift.look(session, self._clock, self._account, held)
+            looks.keep(session, snapshot)
+            look = drift.look(session, self._clock, self._account, snapshot.positions)
         for row in look.confirmed:
             logger.warning("drift_confirmed", account=self._account, why=drift.sentence(row))
         return Reading(changes, look)
