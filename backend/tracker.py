@@ -21,7 +21,7 @@ from backend.core.clock import Clock, SystemClock
 from backend.core.errors import AppError
 from backend.core.outbox import outbox
 from backend.core.settings import settings
-from backend.executions import loss_watch
+from backend.executions import loss_watch, reversals
 from backend.portfolio import exits, halting
 from backend.portfolio.orders import closing
 from backend.portfolio.tracking import watches
@@ -45,6 +45,7 @@ WATCHES: tuple[Watch, ...] = (
     Watch("kill switch", 3, halting.watch),
     Watch("closings", 2, closing.watch),
     Watch("exits", 5, exits.watch),
+    Watch("reversals", 5, reversals.watch),
     Watch("loss of the day", 30, loss_watch.watch),
     Watch("orphans", 15, watches.cancel_orphans),
     Watch("missing stops", 15, watches.warn_of_missing_stops),

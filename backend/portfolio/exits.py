@@ -52,7 +52,7 @@ def _look(clock: Clock, broker: Broker, trip_id: int) -> None:
         if exits is None or trip.opened_at is None:
             return
         if is_time_up(exits, trip.opened_at, clock.now()):
-            closings.ask(session, clock, trip, reason="time", by=BY)
+            closings.ask_once(session, clock, trip, reason="time", by=BY)
             return
         stops = _stops_to_judge(session, trip, exits)
     if stops:

@@ -109,6 +109,17 @@ MayGoOut = Callable[[], Ending | None]
 """Asked right before anything goes out: None where nothing speaks against it at that moment."""
 
 
+class Reversal(_Recorded):
+    """What an opposite signal did to the round trip that was open."""
+
+    round_trip_id: int
+    is_closed: bool
+    """Nothing of it is held any more; else it is on its way, or a person has to look."""
+    may_turn: bool
+    """Whether the signal may enter the other way after that."""
+    sentence: str
+
+
 class Desk(Protocol):
     """
     Places the orders of an execution, exactly once, however often it is asked.
@@ -118,6 +129,13 @@ class Desk(Protocol):
 
     def is_begun(self, execution_id: int) -> bool:
         """Whether an earlier attempt has reserved the trade, and perhaps sent some of it."""
+        ...
+
+    def make_way(self, *, strategy_id: int, account: str, conid: int, side: str) -> Reversal | None:
+        """
+        Close the strategy's open round trip against which this side points, where it was planned
+        to end so; None where there is none, or it is to be left alone.
+        """
         ...
 
     def preview(self, account: str, plan: OrderPlan) -> Preview:

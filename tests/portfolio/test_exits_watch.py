@@ -217,3 +217,16 @@ def test_a_record_that_cannot_be_read_is_no_reason_to_stop(engine: Engine) -> No
     look(engine, 4)
     assert read_trip(other).exit_reason == "time"
     assert read_trip(broken).closed_at is None
+
+
+def test_an_exit_that_was_refused_is_not_tried_again_by_itself(engine: Engine) -> None:
+    trip = traded(engine, exits=exits(time_stop_minutes=1))
+    engine.gateway.control.add_fault(
+        "order_refused", "iserver/account/*/orders", method="POST", times=1, text="No."
+    )
+    engine.advance(minutes=2)
+    look(engine, 6)
+    followed(engine)
+    assert asked() == ["time"]
+    assert held(engine) == 100
+    assert orders_of(trip)["stop"].state is S.HELD

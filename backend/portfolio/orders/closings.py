@@ -47,6 +47,17 @@ def ask(
     )
 
 
+def ask_once(session: Session, clock: Clock, trip: RoundTrip, *, reason: str, by: str) -> bool:
+    """
+    As `ask`, unless this reason has asked before: what it could not close is a person's to close.
+    """
+    query = select(Closing.id).where(Closing.round_trip_id == trip.id, Closing.reason == reason)
+    if session.scalar(query.limit(1)) is not None:
+        return False
+    ask(session, clock, trip, reason=reason, by=by)
+    return True
+
+
 def ask_for_position(
     session: Session,
     clock: Clock,

@@ -11,7 +11,7 @@ from backend.core import locks
 from backend.core.clock import Clock, real_seconds
 from backend.core.database import transaction
 from backend.core.errors import NotFound, TemporaryError
-from backend.portfolio.orders import keeping, placements, reserving, sending
+from backend.portfolio.orders import keeping, placements, reserving, reversing, sending
 from backend.portfolio.orders.guarding import Guard
 from backend.portfolio.orders.models import RoundTrip
 from backend.portfolio.orders.sending import Line
@@ -21,7 +21,7 @@ from backend.trading.limits import RiskReport
 from backend.trading.order_state import LIVE, OrderState
 from backend.trading.plan import OrderPlan
 from backend.workflow.outcome import Ends, Outcome
-from backend.workflow.placing import Ending, Judge, MayGoOut, Placement, Trade
+from backend.workflow.placing import Ending, Judge, MayGoOut, Placement, Reversal, Trade
 
 MOST_LOOKS = 3
 PAUSE_SECONDS = 2.0
@@ -44,6 +44,17 @@ class DatabaseDesk:
     def is_begun(self, execution_id: int) -> bool:
         with transaction() as session:
             return keeping.of_execution(session, execution_id) is not None
+
+    def make_way(self, *, strategy_id: int, account: str, conid: int, side: str) -> Reversal | None:
+        return reversing.make_way(
+            self._clock,
+            self._broker,
+            self._sleep,
+            strategy_id=strategy_id,
+            account=account,
+            conid=conid,
+            side=side,
+        )
 
     def preview(self, account: str, plan: OrderPlan) -> Preview:
         """Of the whole quantity, although it goes out in as many brackets as it has targets."""

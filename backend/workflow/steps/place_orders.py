@@ -11,7 +11,7 @@ from backend.trading.plan import OrderPlan, OrderSettings
 from backend.trading.sizing import Sizing
 from backend.workflow.asking import ApprovalDecision, ApprovalRequest, approval
 from backend.workflow.outcome import Ends, Outcome
-from backend.workflow.placing import Ending, Placement, Trade
+from backend.workflow.placing import Ending, Placement, Reversal, Trade
 from backend.workflow.settings import Mode
 from backend.workflow.steps.base import StepData, Tools, Touches, step
 from backend.workflow.steps.proposing import Judged, propose
@@ -33,6 +33,8 @@ class Input(Judged):
 
 
 class Output(StepData):
+    reversal: Reversal | None = None
+    """What became of a round trip that the signal points against."""
     quote_before_order: Quote | None = None
     """None where an earlier attempt had looked at it."""
     preview: Preview | None = None
@@ -62,8 +64,9 @@ def place_orders(input: Input, tools: Tools) -> Output:
 def _reserve(input: Input, tools: Tools) -> Output:
     _require_session(tools)
     _go_no_further(_why_not(input, tools), Output())
+    reversal = _reverse(input, tools)
     quote = tools.market.quote(input.contract)
-    found = Output(quote_before_order=quote)
+    found = Output(reversal=reversal, quote_before_order=quote)
     _refuse(input, tools, quote, found)
     preview = tools.desk.preview(input.account, input.order_plan)
     found = found.model_copy(update={"preview": preview})
@@ -82,6 +85,23 @@ def _require_session(tools: Tools) -> None:
     session = tools.broker.ensure_session()
     if session.status is not SessionStatus.READY:
         raise SessionDown(session.detail, code=session.status.value)
+
+
+def _reverse(input: Input, tools: Tools) -> Reversal | None:
+    """Close what the signal points against; ends there unless it is to turn, and has closed."""
+    reversal = tools.desk.make_way(
+        strategy_id=input.strategy_id,
+        account=input.account,
+        conid=input.contract.conid,
+        side=input.order_plan.side.value,
+    )
+    if reversal is None:
+        return None
+    told = f"Round trip {reversal.round_trip_id} ends with the opposite signal: {reversal.sentence}"
+    if reversal.is_closed and reversal.may_turn:
+        tools.note(told)
+        return reversal
+    raise Ends(Outcome.ORDERED, "reversal", told, found=Output(reversal=reversal))
 
 
 def _why_not(input: Input, tools: Tools) -> Ending | None:
