@@ -5,7 +5,16 @@ from functools import cache
 from backend.core.errors import OutsideError
 from backend.core.logging import get_logger
 from backend.core.queue import queue
-from backend.executions import dispatch, equity_watch, gateway_states, partitions, reaper, waiting
+from backend.executions import (
+    dispatch,
+    equity_watch,
+    gateway_states,
+    news,
+    partitions,
+    reaper,
+    session_news,
+    waiting,
+)
 from backend.executions.executor import StrategyExecutor
 from backend.executions.lineage import LeaseLost
 from backend.executions.tools import live_tools
@@ -53,6 +62,7 @@ def keep_session() -> None:
         gateway_states.observe(tools.broker, tools.clock)
     except OutsideError as error:
         logger.warning("session_not_kept", code=error.code, reason=error.message)
+    session_news.tell_of_session(tools.clock)
 
 
 @app.task(name="executions.watch_equity")  # type: ignore[untyped-decorator]
@@ -69,12 +79,13 @@ def watch_equity() -> None:
 def reap() -> None:
     """
     Send again what nobody works on, resume what was parked, wake what waited long enough, keep
-    partitions ready.
+    partitions ready, tell of what ended badly.
     """
     tools = live_tools()
     partitions.ensure(tools.clock)
     sent = reaper.send_abandoned()
     resumed = reaper.resume_parked(tools.broker, tools.clock)
     woken = waiting.send_due(tools.clock)
+    news.tell_of_ends(tools.clock)
     if sent or resumed or woken:
         logger.info("reaped", sent_again=sent, resumed=resumed, woken=woken)

@@ -50,11 +50,13 @@ if TYPE_CHECKING:
         no_repeat_minutes: int | None = None
         max_daily_loss: Decimal | None = None
         daily_loss_pulls: Meaning | None = None
+        max_drawdown: Decimal | None = None
 
     class Limits(Settings):
         no_repeat_minutes: int | None = None
         max_daily_loss: Decimal | None = None
         daily_loss_pulls: Meaning | None = None
+        max_drawdown: Decimal | None = None
 else:
     # Composed, so that a new limit is one new file and its settings appear here by themselves.
     RiskSettings = create_model(
