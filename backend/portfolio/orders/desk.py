@@ -96,10 +96,13 @@ class DatabaseDesk:
             if number:
                 self._sleep(PAUSE_SECONDS)
             settling.look()
-            placement = self._placement(execution_id)
-            if not _is_to_come(placement):
+            if not _is_to_come(self._placement(execution_id)):
                 break
-        return placement
+        with locks.alone(keeping.lock_of(execution_id)) as is_ours:
+            # A broker may take a leg in, and cancel it a second later.
+            for entry_id in self._entries(settling.line.round_trip_id) if is_ours else ():
+                Guard(settling=settling).secure(entry_id, is_seen=True)
+        return self._placement(execution_id)
 
     def _settling(self, execution_id: int, may_go_out: MayGoOut) -> Settling:
         trip = self._trip(execution_id)

@@ -12,13 +12,15 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 
+from sqlalchemy import select
+
 from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.notifications import service as notifications
 from backend.notifications.events import Event
 from backend.portfolio.orders import keeping, sending
 from backend.portfolio.orders.keeping import Bracket
-from backend.portfolio.orders.models import Order, Role, RoundTrip
+from backend.portfolio.orders.models import Closing, Order, Role, RoundTrip
 from backend.portfolio.orders.sending import Line
 from backend.portfolio.orders.settling import LOOKS, PAUSE_SECONDS, Settling
 from backend.trading import brackets, questions
@@ -80,20 +82,30 @@ class Guard:
         covered = (*line.covered, *ANSWERED_YES)
         return replace(line, covered=covered, may_go_out=lambda: None)
 
-    def secure(self, entry_id: int) -> None:
+    def secure(self, entry_id: int, *, is_seen: bool = False) -> None:
         """
         Look at the bracket at the broker, and make it safe where it is not whole.
 
         A fault counts when a second look still shows it: news of one leg overtakes that of another.
+        `is_seen` where somebody has looked a moment ago.
         """
-        self.settling.look()
+        if not is_seen:
+            self.settling.look()
         if fault(self.settling.read(entry_id)) is None:
             return
         self.settling.sleep(PAUSE_SECONDS)
         self.settling.look()
         wrong = fault(self.settling.read(entry_id))
-        if wrong is not None:
+        if wrong is not None and not self._is_being_closed():
             self._make_safe(entry_id, wrong)
+
+    def _is_being_closed(self) -> bool:
+        """Then its protection is taken away on purpose."""
+        query = select(Closing.id).where(
+            Closing.round_trip_id == self.line.round_trip_id, Closing.done_at.is_(None)
+        )
+        with transaction() as session:
+            return session.scalar(query.limit(1)) is not None
 
     def _make_safe(self, entry_id: int, wrong: str) -> None:
         bracket = self.settling.read(entry_id)

@@ -85,6 +85,8 @@ class Settling:
             is_second = keeping.was_unknown(session, ids)
         if is_second or len(ids) < len(orders) or self.line.may_go_out() is not None:
             return False
+        # A gateway that was restarted has forgotten whose prices we follow, and would ask about it.
+        self.line.broker.quote(orders[0].conid)
         sending.send(self.line, ids)
         return True
 

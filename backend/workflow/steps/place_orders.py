@@ -52,10 +52,13 @@ def place_orders(input: Input, tools: Tools) -> Output:
     May be run again after any interruption: what an earlier attempt has kept or sent is found and
     gone on with, and nothing is sent twice.
     """
-    found = Output()
-    if not tools.desk.is_begun(input.execution_id):
+    found, ending = Output(), None
+    if tools.desk.is_begun(input.execution_id):
+        # What was reserved then goes out now only if the market still allows it.
+        ending = _problem(input, tools, tools.market.quote(input.contract))
+    else:
         found = _reserve(input, tools)
-    placement = tools.desk.place(input.execution_id, lambda: _why_not(input, tools))
+    placement = tools.desk.place(input.execution_id, lambda: ending or _why_not(input, tools))
     for trouble in placement.troubles:
         tools.note(trouble)
     return found.model_copy(update={"placement": placement})
@@ -67,7 +70,7 @@ def _reserve(input: Input, tools: Tools) -> Output:
     reversal = _reverse(input, tools)
     quote = tools.market.quote(input.contract)
     found = Output(reversal=reversal, quote_before_order=quote)
-    _refuse(input, tools, quote, found)
+    _go_no_further(_problem(input, tools, quote), found)
     preview = tools.desk.preview(input.account, input.order_plan)
     found = found.model_copy(update={"preview": preview})
     _refuse_by_preview(preview, found)
@@ -121,7 +124,8 @@ def _go_no_further(ending: Ending | None, found: Output) -> None:
         raise Ends(ending.outcome, ending.code, ending.sentence, found=found)
 
 
-def _refuse(input: Input, tools: Tools, quote: Quote, found: Output) -> None:
+def _problem(input: Input, tools: Tools, quote: Quote) -> Ending | None:
+    """What has changed since the decision so that the order must not go out any more."""
     now = tools.clock.now()
     market = Market(
         now=now,
@@ -134,9 +138,10 @@ def _refuse(input: Input, tools: Tools, quote: Quote, found: Output) -> None:
         is_halted=quote.is_halted,
     )
     problem = last_look.problem(input.order_plan, market, input.signal.expires_at)
-    if problem is not None:
-        outcome = Outcome.SKIPPED if problem.is_over else Outcome.BLOCKED
-        raise Ends(outcome, problem.code, problem.sentence, found=found)
+    if problem is None:
+        return None
+    outcome = Outcome.SKIPPED if problem.is_over else Outcome.BLOCKED
+    return Ending(outcome=outcome, code=problem.code, sentence=problem.sentence)
 
 
 def _refuse_by_preview(preview: Preview, found: Output) -> None:
