@@ -22,8 +22,11 @@ log = get_logger(__name__)
 
 METRICS_KEY = "glassbox:metrics:gateway"
 _PREFIX = "glassbox:pacing"
-_HOLD_SECONDS = 45.0
-"""Longer than any call may take; after that a dead holder's places are free again."""
+_HOLD_SECONDS = 26.0
+"""
+Longer than a call may take; after that a dead holder's places are free again, and whoever waited
+for them from the moment of its death has still not given up.
+"""
 _KEEPALIVE_SECONDS = 60.0
 
 _LUA = {name: Path(__file__).with_name(f"pacing_{name}.lua") for name in ("acquire", "finish")}

@@ -155,7 +155,7 @@ def test_the_places_of_a_dead_holder_come_back_by_themselves(
     pacer = make_pacer(requests_per_second=1)
     dead = take(pacer, HISTORY)
     for pool in ("tokens", "slots:GET history"):
-        assert 30 < seconds_from_now(redis_client, pool) < 60
+        assert 20 < seconds_from_now(redis_client, pool) < 30
         redis_client.zadd(f"glassbox:pacing:{pool}", {dead.id: 1})
     take(pacer, HISTORY)
 
