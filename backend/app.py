@@ -32,6 +32,8 @@ from backend.executions.metrics import Metrics
 from backend.executions.replays import api as replay_api
 from backend.executions.replays import pages as replay_pages
 from backend.executions.tools import live_tools
+from backend.journal import api as journal_api
+from backend.journal import pages as journal_pages
 from backend.market import api as market_api
 from backend.market import pages as market_pages
 from backend.notifications import api as notifications_api
@@ -62,6 +64,7 @@ from backend.workflow.steps import Tools
 APIS = (
     *(version_api, strategies_api, replay_api, executions_api, following_api, market_api),
     *(decisions_api, overview_api, risk_api, system_api, approvals_api, notifications_api),
+    *(journal_api,),
 )
 PAGES = (
     *(overview_pages, system_pages, audit_pages, list_pages, rerun_pages, replay_pages, pages),
@@ -69,7 +72,7 @@ PAGES = (
     *(editor_pages, preview_pages, version_pages, strategy_pages),
     *(patterns, account_pages, flower_pages, decisions_pages, market_pages),
     *(prompt_pages, prompt_editing_pages, risk_pages, halt_pages, approvals_pages),
-    *(order_pages, notifications_pages, portfolio_pages),
+    *(order_pages, notifications_pages, portfolio_pages, journal_pages),
 )
 
 
