@@ -16,9 +16,38 @@ from backend.analysis.prompt_variables import (
     view_variables,
 )
 from backend.analysis.rule_based import judge_chart
+from backend.analysis.standing import Held, HeldTrade, Standing, WorkingOrder
 from backend.core.values import Bars, Timeframe
 
 _DAY_MS = 86_400_000
+_HOLDING = Standing(
+    position=Held(quantity=100, average_cost=120.5, unrealized_pnl=1850),
+    own_trade=HeldTrade(
+        side="long",
+        quantity=100,
+        planned=100,
+        entry_price=120.5,
+        stop=112,
+        best_price=141,
+        worst_price=118,
+        opened="2025-12-01 20:40 UTC",
+        profit_per_share=18.5,
+        r=2.18,
+        entry_reason="The trend is up.",
+    ),
+    own_orders=(
+        WorkingOrder(
+            role="stop",
+            side="SELL",
+            type="STP",
+            quantity=100,
+            filled=0,
+            limit_price=None,
+            stop_price=112,
+            state="held",
+        ),
+    ),
+)
 
 
 @cache
@@ -28,11 +57,11 @@ def samples(kind: PromptKind) -> Sequence[dict[str, Any]]:
         return [system_variables(is_simulated=flag) for flag in (True, False)]
     if kind == "chart":
         return [
-            chart_variables(_chart(40, is_simulated=True), image_count=1),
+            chart_variables(_chart(40, is_simulated=True), image_count=1, standing=_HOLDING),
             chart_variables(_chart(1, is_simulated=False), image_count=0),
         ]
     return [
-        view_variables(_view(_opinions(), is_simulated=True), image_count=2),
+        view_variables(_view(_opinions(), is_simulated=True), image_count=2, standing=_HOLDING),
         view_variables(_view([], is_simulated=False), image_count=0),
     ]
 

@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import Any, Literal
 
 from backend.analysis.facts import ChartFacts, ChartOpinion, ViewFacts, one_line
+from backend.analysis.standing import NOTHING, Standing
 from backend.core.clock import from_ms
 
 PromptKind = Literal["system", "chart", "view"]
@@ -32,6 +33,25 @@ _COMMON = (
     Variable("is_simulated", "true or false", "The prices are invented by a simulator."),
     Variable("last_close", "number", "The close of the last bar of the first timeframe."),
     Variable("image_count", "number", "How many chart images go with the prompt."),
+    Variable(
+        "position",
+        "position or none",
+        "All that the account holds of it, whoever bought it: quantity (negative when short),"
+        " average_cost, unrealized_pnl.",
+    ),
+    Variable(
+        "own_trade",
+        "trade or none",
+        "This strategy's open trade in it: side (long, short), quantity (0 while its entry works),"
+        " planned, entry_price, stop, best_price, worst_price, opened, profit_per_share and r (both"
+        " at the last close), entry_reason.",
+    ),
+    Variable(
+        "own_orders",
+        "list",
+        "Orders of that trade which are not over; each has role, side, type, quantity, filled,"
+        " limit_price, stop_price, state.",
+    ),
 )
 VARIABLES: Mapping[PromptKind, tuple[Variable, ...]] = {
     "system": (
@@ -74,10 +94,12 @@ def system_variables(*, is_simulated: bool) -> dict[str, Any]:
     return {"is_simulated": is_simulated}
 
 
-def chart_variables(facts: ChartFacts, *, image_count: int) -> dict[str, Any]:
+def chart_variables(
+    facts: ChartFacts, *, image_count: int, standing: Standing = NOTHING
+) -> dict[str, Any]:
     """Everything under `VARIABLES["chart"]`, plain values only."""
     return {
-        **_common(facts, image_count),
+        **_common(facts, image_count, standing),
         "last_close": facts.last_close,
         "timeframe": facts.timeframe.value,
         "timeframe_title": _TITLES.get(facts.timeframe.value, facts.timeframe.value),
@@ -88,16 +110,18 @@ def chart_variables(facts: ChartFacts, *, image_count: int) -> dict[str, Any]:
     }
 
 
-def view_variables(facts: ViewFacts, *, image_count: int) -> dict[str, Any]:
+def view_variables(
+    facts: ViewFacts, *, image_count: int, standing: Standing = NOTHING
+) -> dict[str, Any]:
     """Everything under `VARIABLES["view"]`, plain values only."""
     return {
-        **_common(facts, image_count),
+        **_common(facts, image_count, standing),
         "last_close": facts.last_close,
         "opinions": [_opinion(item) for item in facts.opinions],
     }
 
 
-def _common(facts: ChartFacts | ViewFacts, image_count: int) -> dict[str, Any]:
+def _common(facts: ChartFacts | ViewFacts, image_count: int, standing: Standing) -> dict[str, Any]:
     return {
         "symbol": facts.symbol,
         "company": facts.company,
@@ -107,6 +131,7 @@ def _common(facts: ChartFacts | ViewFacts, image_count: int) -> dict[str, Any]:
         "as_of": facts.as_of,
         "is_simulated": facts.is_simulated,
         "image_count": image_count,
+        **standing.model_dump(),
     }
 
 

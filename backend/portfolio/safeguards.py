@@ -8,8 +8,10 @@ from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.core.logging import get_logger
 from backend.portfolio import equity, halts, limits
+from backend.portfolio.books import own
 from backend.trading.limits import LimitsInForce
 from backend.trading.oversight import EquityHistory, Halt
+from backend.trading.own_books import OwnBooks
 
 logger = get_logger(__name__)
 
@@ -37,3 +39,7 @@ class DatabaseSafeguards:
     def equity(self, account: str, now: datetime) -> EquityHistory | None:
         with transaction() as session:
             return equity.history(session, account, now)
+
+    def own_books(self, *, account: str, strategy_id: int, conid: int) -> OwnBooks:
+        with transaction() as session:
+            return own.own_books(session, account=account, strategy_id=strategy_id, conid=conid)

@@ -20,7 +20,7 @@ from backend.core.errors import InvalidInput
 from backend.decisions.models import Question
 from backend.executions import lineage, service
 from backend.executions.models import LineageRecord
-from backend.workflow.steps import Tools, form_view
+from backend.workflow.steps import Tools, analyze_charts, form_view
 from backend.workflow.steps.base import ArtifactRef
 
 OFFERED = 20
@@ -114,10 +114,14 @@ def _variables(
     if kind == "system":
         return system_variables(is_simulated=record.input["is_simulated"])
     if kind == "view":
-        facts = form_view.facts_of(form_view.Input.model_validate(record.input), tools)
-        return view_variables(facts, image_count=images)
+        asked = form_view.Input.model_validate(record.input)
+        facts = form_view.facts_of(asked, tools)
+        held = form_view.standing_of(asked, facts)
+        return view_variables(facts, image_count=images, standing=held)
     ref = ArtifactRef.model_validate((record.output or {})["chart_facts"][talk["timeframe"]])
-    return chart_variables(ChartFacts.model_validate(tools.load_json(ref)), image_count=images)
+    chart = ChartFacts.model_validate(tools.load_json(ref))
+    held = analyze_charts.standing_of(chart, analyze_charts.Input.model_validate(record.input))
+    return chart_variables(chart, image_count=images, standing=held)
 
 
 def _sent_by(record: LineageRecord, kind: PromptKind, talk: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from backend.brokers.base import AccountSnapshot, WorkingOrder
 from backend.core.clock import Clock
 from backend.core.database import transaction
+from backend.portfolio.books import drift
 from backend.portfolio.books.models import Fill
 from backend.portfolio.orders import keeping
 from backend.portfolio.orders.models import Order, Role, RoundTrip
@@ -36,11 +37,17 @@ def reserve(clock: Clock, trade: Trade, snapshot: AccountSnapshot, judge: Judge)
     """As `Desk.reserve`. Nothing is kept when the limits refuse."""
     with transaction() as session:
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        _refuse_drift(session, trade)
         _refuse_second(session, trade)
         report = judge(with_ours(session, snapshot))
         if not report.is_refused:
             keeping.keep(session, clock, trade, report)
         return report
+
+
+def _refuse_drift(session: Session, trade: Trade) -> None:
+    for row in drift.blocking(session, trade.account):
+        raise Ends(Outcome.BLOCKED, "unexplained_drift", drift.sentence(row))
 
 
 def _refuse_second(session: Session, trade: Trade) -> None:

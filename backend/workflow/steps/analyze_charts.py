@@ -7,14 +7,17 @@ from backend.analysis.base import Answer, Request
 from backend.analysis.facts import ChartFacts, ChartOpinion, facts_for
 from backend.analysis.prompt_variables import chart_variables, system_variables
 from backend.analysis.prompts import render
-from backend.brokers.base import Contract
+from backend.analysis.standing import Standing
+from backend.brokers.base import AccountSnapshot, Contract
 from backend.core.hashing import sha256_hex
 from backend.core.redaction import redact
 from backend.core.settings import settings as core_settings
 from backend.core.values import Timeframe
+from backend.trading.own_books import OwnBooks
 from backend.trading.signal import SignalSettings
 from backend.workflow.outcome import Ends, NotNeeded, Outcome
 from backend.workflow.settings import AnalysisSettings, ChartSettings
+from backend.workflow.standing import standing
 from backend.workflow.steps.base import ArtifactRef, StepData, Tools, Touches, step
 from backend.workflow.steps.compute_indicators import RuleFindings
 from backend.workflow.steps.fetch_bars import BarSnapshot
@@ -64,6 +67,8 @@ class Input(StepData):
     short_rule: RuleFindings | None
     as_of: datetime
     is_simulated: bool
+    account_snapshot: AccountSnapshot | None = None
+    own_books: OwnBooks = OwnBooks()
 
 
 class Output(StepData):
@@ -193,12 +198,18 @@ def question(facts: ChartFacts, timeframe: Timeframe, input: Input, tools: Tools
             input.prompts["system"].template, system_variables(is_simulated=facts.is_simulated)
         ),
         prompt=render(
-            input.prompts["chart"].template, chart_variables(facts, image_count=len(images))
+            input.prompts["chart"].template,
+            chart_variables(facts, image_count=len(images), standing=standing_of(facts, input)),
         ),
         images=images,
         facts=facts.model_dump(mode="json"),
         **model_choice(settings),
     )
+
+
+def standing_of(facts: ChartFacts, input: Input) -> Standing:
+    """What the account held then, as the question showed it."""
+    return standing(input.account_snapshot, input.own_books, input.contract.conid, facts.last_close)
 
 
 def model_choice(settings: AnalysisSettings) -> dict[str, Any]:

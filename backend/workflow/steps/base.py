@@ -19,6 +19,7 @@ from backend.core.values import Bars, Timeframe
 from backend.storage.base import Artifact, Storage
 from backend.trading.limits import LimitsInForce
 from backend.trading.oversight import EquityHistory, Halt, PastOrder
+from backend.trading.own_books import OwnBooks
 from backend.workflow.asking import Approvals
 from backend.workflow.placing import Desk
 
@@ -85,6 +86,10 @@ class Safeguards(Protocol):
 
     def equity(self, account: str, now: datetime) -> EquityHistory | None:
         """None before anything was seen."""
+        ...
+
+    def own_books(self, *, account: str, strategy_id: int, conid: int) -> OwnBooks:
+        """The strategy's open trades in the instrument, and what is in doubt of the account."""
         ...
 
 

@@ -5,12 +5,15 @@ from backend.analysis.base import Request
 from backend.analysis.facts import ChartFacts, ChartOpinion, ViewFacts
 from backend.analysis.prompt_variables import system_variables, view_variables
 from backend.analysis.prompts import render
+from backend.analysis.standing import Standing
 from backend.analysis.view import View
-from backend.brokers.base import Contract
+from backend.brokers.base import AccountSnapshot, Contract
 from backend.core.values import Timeframe
+from backend.trading.own_books import OwnBooks
 from backend.trading.signal import SignalSettings
 from backend.workflow.outcome import Ends, NotNeeded, Outcome
 from backend.workflow.settings import AnalysisSettings
+from backend.workflow.standing import standing
 from backend.workflow.steps.analyze_charts import (
     Conversation,
     PromptText,
@@ -30,6 +33,8 @@ class Input(StepData):
     chart_facts: dict[Timeframe, ArtifactRef]
     as_of: datetime
     is_simulated: bool
+    account_snapshot: AccountSnapshot | None = None
+    own_books: OwnBooks = OwnBooks()
 
 
 class Output(StepData):
@@ -73,6 +78,11 @@ def facts_of(input: Input, tools: Tools) -> ViewFacts:
     )
 
 
+def standing_of(input: Input, facts: ViewFacts) -> Standing:
+    """What the account held then, as the question showed it."""
+    return standing(input.account_snapshot, input.own_books, input.contract.conid, facts.last_close)
+
+
 def _request(input: Input, tools: Tools) -> Request:
     facts = facts_of(input, tools)
     return Request(
@@ -80,7 +90,10 @@ def _request(input: Input, tools: Tools) -> Request:
         system=render(
             input.prompts["system"].template, system_variables(is_simulated=input.is_simulated)
         ),
-        prompt=render(input.prompts["view"].template, view_variables(facts, image_count=0)),
+        prompt=render(
+            input.prompts["view"].template,
+            view_variables(facts, image_count=0, standing=standing_of(input, facts)),
+        ),
         facts=facts.model_dump(mode="json"),
         **model_choice(input.analysis_settings),
     )
