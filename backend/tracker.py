@@ -23,7 +23,7 @@ from backend.core.outbox import outbox
 from backend.core.settings import settings
 from backend.executions import loss_watch, reversals
 from backend.portfolio import exits, halting
-from backend.portfolio.orders import closing
+from backend.portfolio.orders import closing, watching
 from backend.portfolio.tracking import watches
 from backend.portfolio.tracking.follower import Follower
 from backend.portfolio.tracking.leading import Lead
@@ -47,6 +47,7 @@ WATCHES: tuple[Watch, ...] = (
     Watch("exits", 5, exits.watch),
     Watch("reversals", 5, reversals.watch),
     Watch("loss of the day", 30, loss_watch.watch),
+    Watch("brackets", 10, watching.watch),
     Watch("orphans", 15, watches.cancel_orphans),
     Watch("missing stops", 15, watches.warn_of_missing_stops),
     Watch("prices", 60, watches.see_prices),

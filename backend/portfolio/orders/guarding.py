@@ -33,6 +33,10 @@ from backend.workflow.placing import Ending
 ANSWERED_YES = (*questions.COVERED, *questions.REFUSED)
 """No size, value or price keeps protection from going out."""
 
+MOST_CHILDREN = 10
+"""A broker that takes no protection is not asked for ever."""
+_BARE = " THE SHARES ARE NOT PROTECTED: close the position by hand at the broker."
+
 S = OrderState
 
 
@@ -43,7 +47,7 @@ def fault(bracket: Bracket) -> str | None:
     """
     entry = bracket.entry
     is_live = entry.state in LIVE
-    if not is_live and bracket.shares <= 0:
+    if bracket.is_leaving or (not is_live and bracket.shares <= 0):
         return None
     covered = _covered(bracket.stops)
     wanted = bracket.shares + (entry.quantity - entry.filled if is_live else 0)
@@ -99,6 +103,12 @@ class Guard:
         if wrong is not None and not self._is_being_closed():
             self._make_safe(entry_id, wrong)
 
+    def take_back(self, entry_id: int, why: str) -> None:
+        """Cancel an entry that nobody wants any more; what has filled keeps its protection."""
+        bracket = self.settling.read(entry_id)
+        self._cancel(entry_id, [bracket.entry], why)
+        self._note(f"{bracket.entry.client_order_id} was cancelled. {why}")
+
     def _is_being_closed(self) -> bool:
         """Then its protection is taken away on purpose."""
         query = select(Closing.id).where(
@@ -128,6 +138,11 @@ class Guard:
         name, shares = bracket.entry.client_order_id, bracket.shares
         if shares <= 0:
             return
+        if len(bracket.children) >= MOST_CHILDREN:
+            self._note(
+                f"Of the bracket of {name} {wrong}, and no order to mend it was taken.{_BARE}"
+            )
+            return
         plan = self._plan()
         stop = self._place(entry_id, brackets.stop(plan, "stop", shares), Role.STOP)
         if stop.state in LIVE or stop.state is S.FILLED:
@@ -147,7 +162,7 @@ class Guard:
         else:
             self._note(
                 f"{wrong}. Neither was the order that should have given up {shares:f} shares at the"
-                " market: THEY ARE NOT PROTECTED. Close the position by hand at the broker."
+                f" market.{_BARE}"
             )
 
     def _place(self, entry_id: int, leg: Leg, role: Role) -> Order:

@@ -181,6 +181,10 @@ class Bracket:
 
     entry: Order
     children: Sequence[Order]
+    held: Decimal
+    """What its round trip holds, whichever bracket it came by and whatever took some out again."""
+    is_leaving: bool
+    """An order that closes the round trip is at work, or may be."""
 
     @property
     def orders(self) -> list[Order]:
@@ -192,8 +196,9 @@ class Bracket:
 
     @property
     def shares(self) -> Decimal:
-        """What it holds of the position: entered, and not left again through its own children."""
-        return self.entry.filled - sum((each.filled for each in self.children), Decimal(0))
+        """What it holds of the position: entered, and not left again."""
+        own = self.entry.filled - sum((each.filled for each in self.children), Decimal(0))
+        return max(Decimal(0), min(own, self.held))
 
     def is_all(self, *states: OrderState) -> bool:
         return all(order.state in states for order in self.orders)
@@ -207,7 +212,18 @@ def bracket(session: Session, entry_id: int, *, is_held: bool = False) -> Bracke
         query = query.with_for_update(key_share=True)
     fresh = {"populate_existing": True}
     entry, *children = session.scalars(query, execution_options=fresh).all()
-    return Bracket(entry, children)
+    trip = session.get(RoundTrip, entry.round_trip_id, populate_existing=True)
+    held = Decimal(0) if trip is None else trip.entered - trip.left
+    return Bracket(entry, children, held, _is_leaving(session, entry.round_trip_id))
+
+
+def _is_leaving(session: Session, round_trip_id: int | None) -> bool:
+    query = select(Order.id).where(
+        Order.round_trip_id == round_trip_id,
+        Order.role.in_((Role.EXIT, Role.FLATTEN)),
+        Order.done_at.is_(None),
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 # --- changing ------------------------------------------------------------------------------------
