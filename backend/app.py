@@ -48,7 +48,7 @@ from backend.portfolio.safeguards import DatabaseSafeguards
 from backend.prompts import editing_pages as prompt_editing_pages
 from backend.prompts import pages as prompt_pages
 from backend.risk import api as risk_api
-from backend.risk import halt_pages
+from backend.risk import halt_pages, usage_api
 from backend.risk import pages as risk_pages
 from backend.strategies import api as strategies_api
 from backend.strategies import editor_pages, preview_pages, prompts, version_api, version_pages
@@ -64,7 +64,7 @@ from backend.workflow.steps import Tools
 APIS = (
     *(version_api, strategies_api, replay_api, executions_api, following_api, market_api),
     *(decisions_api, overview_api, risk_api, system_api, approvals_api, notifications_api),
-    *(journal_api,),
+    *(journal_api, usage_api),
 )
 PAGES = (
     *(overview_pages, system_pages, audit_pages, list_pages, rerun_pages, replay_pages, pages),

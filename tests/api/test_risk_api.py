@@ -169,3 +169,25 @@ def test_the_file_is_told_among_the_switches(trader: Api, folder: Path) -> None:
         "POST", "/risk/halts/release", 404, json={"confirmation": "release everything"}
     )
     assert "Nothing is halted for everything" in error["message"]
+
+
+def test_how_much_of_each_limit_is_used_and_what_was_refused(
+    trader: Api, account: str, engine: Engine
+) -> None:
+    trader.put("/risk/limits/everything", {"limits": {"max_orders_per_day": 4}})
+    trader.put(f"/risk/limits/accounts/{account}", {"limits": {"allowed_symbols": ["MSFT"]}})
+    engine.run(definition())
+    engine.run(definition(name="Two", symbols=["MSFT"]))
+    usage = trader.get("/risk/usage")
+    assert usage["orders_today"] == 1
+    [seen] = usage["accounts"]
+    assert (seen["account"], seen["is_simulated"]) == (account, True)
+    everything, of_account = usage["levels"]
+    [row] = everything["limits"]
+    assert (row["name"], row["used"], row["limit"], row["share"]) == (
+        *("max_orders_per_day", "1", "4", "0.25"),
+    )
+    [row] = of_account["limits"]
+    assert (row["allowed"], row["used"]) == ("MSFT", None)
+    [refusal] = trader.get("/risk/refusals")["refusals"]
+    assert (refusal["code"], refusal["count"], refusal["newest"]) == ("allowed_symbols", 1, 1)
