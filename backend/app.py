@@ -39,6 +39,7 @@ from backend.market import pages as market_pages
 from backend.notifications import api as notifications_api
 from backend.notifications import pages as notifications_pages
 from backend.overview import api as overview_api
+from backend.overview import going_live_api, going_live_pages
 from backend.overview import pages as overview_pages
 from backend.portfolio import order_pages
 from backend.portfolio import pages as portfolio_pages
@@ -64,7 +65,7 @@ from backend.workflow.steps import Tools
 APIS = (
     *(version_api, strategies_api, replay_api, executions_api, following_api, market_api),
     *(decisions_api, overview_api, risk_api, system_api, approvals_api, notifications_api),
-    *(journal_api, usage_api),
+    *(journal_api, usage_api, going_live_api),
 )
 PAGES = (
     *(overview_pages, system_pages, audit_pages, list_pages, rerun_pages, replay_pages, pages),
@@ -72,7 +73,7 @@ PAGES = (
     *(editor_pages, preview_pages, version_pages, strategy_pages),
     *(patterns, account_pages, flower_pages, decisions_pages, market_pages),
     *(prompt_pages, prompt_editing_pages, risk_pages, halt_pages, approvals_pages),
-    *(order_pages, notifications_pages, portfolio_pages, journal_pages),
+    *(order_pages, notifications_pages, portfolio_pages, journal_pages, going_live_pages),
 )
 
 

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     ibkr_account: str = Field(
         "", description="The account to trade; empty takes the gateway's selected account."
     )
+    live_trading_accounts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Live accounts that orders may go to, separated by commas; see /go-live.",
+    )
     ibkr_requests_per_second: float = Field(
         8.0, gt=0, le=10, description="Our share of IBKR's ten a second, over all workers."
     )
@@ -118,10 +122,12 @@ class Settings(BaseSettings):
     flower_url: str = Field("", description="Where people reach Flower, the queue's monitor.")
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
 
-    @field_validator("web_allowed_hosts", mode="before")
+    @field_validator("web_allowed_hosts", "live_trading_accounts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
 
     @property
     def clock(self) -> Clock:

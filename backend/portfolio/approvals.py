@@ -49,6 +49,14 @@ class DatabaseApprovals:
             _expire_if_due(session, self._clock, row)
             return _decision(row)
 
+    def standing(self, execution_id: int) -> ApprovalDecision | None:
+        with transaction() as session:
+            row = _of_execution(session, execution_id)
+            if row is None:
+                return None
+            _expire_if_due(session, self._clock, row)
+            return _decision(row)
+
     def count_for_pages(self) -> int:
         """How many wait; 0 for a page that is shown while the database is away."""
         try:

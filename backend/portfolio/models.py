@@ -122,3 +122,26 @@ class AccountLook(Model):
     account: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     document: Mapped[dict[str, Any]]
+
+
+class LiveConfirmation(Model):
+    """A person has typed that orders may move real money in an account."""
+
+    __tablename__ = "live_confirmations"
+    __table_args__ = (
+        Index(
+            "live_confirmations_one_in_force",
+            "account",
+            unique=True,
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    account: Mapped[str]
+    confirmed_at: Mapped[datetime]
+    confirmed_by: Mapped[str]
+    typed: Mapped[str]
+    """Letter by letter."""
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None]

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.core.logging import get_logger
-from backend.portfolio import equity, halts, limits
+from backend.portfolio import equity, halts, limits, live_trading
 from backend.portfolio.books import own
 from backend.trading.limits import LimitsInForce
 from backend.trading.oversight import EquityHistory, Halt
@@ -35,6 +35,10 @@ class DatabaseSafeguards:
     def limits(self, account: str) -> LimitsInForce:
         with transaction() as session:
             return limits.in_force(session, account)
+
+    def why_not_live(self, account: str) -> str | None:
+        with transaction() as session:
+            return live_trading.why_not(session, account)
 
     def equity(self, account: str, now: datetime) -> EquityHistory | None:
         with transaction() as session:

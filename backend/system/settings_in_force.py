@@ -15,7 +15,7 @@ from backend.core.settings import Settings, settings
 
 GROUPS = (
     ("Data", ("glassbox_home", "database_url", "redis_url", "s3_")),
-    ("Gateway", ("ibkr_",)),
+    ("Gateway", ("ibkr_", "live_")),
     ("Models", ("openai_", "ai_")),
     ("Web", ("web_",)),
     ("Executions and logs", ("",)),

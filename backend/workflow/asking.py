@@ -65,6 +65,18 @@ class Approvals(Protocol):
         """
         ...
 
+    def standing(self, execution_id: int) -> ApprovalDecision | None:
+        """How the question of an execution stands; None before it asked one."""
+        ...
+
+
+def heed_no(approvals: Approvals, execution_id: int, plan: OrderPlan) -> None:
+    """Raises `Ends` where a person has said no, or nothing in time, whatever else is the matter."""
+    decision = approvals.standing(execution_id)
+    silent = (ApprovalState.APPROVED, ApprovalState.WAITING)
+    if decision is not None and decision.state not in silent:
+        _go_no_further(decision, plan)
+
 
 def approval(approvals: Approvals, request: ApprovalRequest) -> ApprovalDecision:
     """

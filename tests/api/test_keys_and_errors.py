@@ -72,6 +72,7 @@ LETS_ORDERS_OUT = {
     ("PUT", "/api/risk/limits/everything"),
     ("POST", "/api/risk/halts/release"),
     ("POST", "/api/approvals/1/approve"),
+    ("POST", "/api/live-trading/1/confirm"),
 }
 
 

@@ -13,7 +13,7 @@ EMPTY = (
     *("/executions", "/executions?outcome=failed", "/decisions", "/market", "/market/AAPL"),
     *("/prompts", "/prompts/chart", "/prompts/chart/edit", "/account", "/patterns"),
     *("/system", "/system/settings", "/system/audit", "/nothing/here", "/executions/4711"),
-    *("/risk", "/risk/limits", "/approvals", "/notifications"),
+    *("/risk", "/risk/limits", "/approvals", "/notifications", "/go-live"),
 )
 LIVED_IN = (
     *("/", "/strategies", "/strategies/1", "/strategies/1/edit", "/strategies/1/versions"),

@@ -84,6 +84,10 @@ class Safeguards(Protocol):
 
     def limits(self, account: str) -> LimitsInForce: ...
 
+    def why_not_live(self, account: str) -> str | None:
+        """Why no order of this live account may go out; None where a person has confirmed it."""
+        ...
+
     def equity(self, account: str, now: datetime) -> EquityHistory | None:
         """None before anything was seen."""
         ...

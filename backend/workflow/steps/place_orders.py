@@ -9,7 +9,8 @@ from backend.trading.last_look import Market
 from backend.trading.limits import RiskReport, check_all
 from backend.trading.plan import OrderPlan, OrderSettings
 from backend.trading.sizing import Sizing
-from backend.workflow.asking import ApprovalDecision, ApprovalRequest, approval
+from backend.workflow import live
+from backend.workflow.asking import ApprovalDecision, ApprovalRequest, approval, heed_no
 from backend.workflow.outcome import Ends, Outcome
 from backend.workflow.placing import Ending, Placement, Reversal, Trade
 from backend.workflow.settings import Mode
@@ -65,6 +66,8 @@ def place_orders(input: Input, tools: Tools) -> Output:
 
 
 def _reserve(input: Input, tools: Tools) -> Output:
+    if input.mode is Mode.APPROVE:
+        heed_no(tools.approvals, input.execution_id, input.order_plan)
     _require_session(tools)
     _go_no_further(_why_not(input, tools), Output())
     reversal = _reverse(input, tools)
@@ -113,6 +116,10 @@ def _why_not(input: Input, tools: Tools) -> Ending | None:
         if halt.stops(input.strategy_id, input.account):
             sentence = f"{halt.sentence} Look at what happened, then release it."
             return Ending(outcome=Outcome.SKIPPED, code="halted", sentence=sentence)
+    if (
+        why := live.why_not(tools.safeguards, input.mode, input.account, input.is_paper)
+    ) is not None:
+        return Ending(outcome=Outcome.BLOCKED, code=live.NOT_CONFIRMED, sentence=why)
     late = last_look.expired(input.signal.expires_at, tools.clock.now())
     if late is None:
         return None

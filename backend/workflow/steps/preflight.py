@@ -8,6 +8,7 @@ from backend.exchange import calendars, sessions
 from backend.trading.limits import RiskSettings
 from backend.trading.oversight import Halt
 from backend.trading.signal import SignalSettings
+from backend.workflow import live
 from backend.workflow.outcome import Ends, Outcome, too_late
 from backend.workflow.settings import Mode
 from backend.workflow.steps.base import StepData, Tools, Touches, step
@@ -61,6 +62,7 @@ def preflight(input: Input, tools: Tools) -> Output:
     session = _session(tools)
     account = _account(tools.broker.accounts(), input.account_setting)
     _refuse_halted(input, halts, account.id)
+    _refuse_unconfirmed(input, tools, account)
     hours = _market_hours(input.schedule_exchange or DEFAULT_CALENDAR, now)
     _refuse_day_without_session(input, hours)
     _refuse_lost_day(input, tools, account.id, now)
@@ -88,6 +90,13 @@ def _refuse_halted(input: Input, halts: tuple[Halt, ...], account: str | None) -
         if halt.stops(input.strategy_id, account):
             sentence = f"{halt.sentence} Look at what happened, then release it."
             raise Ends(Outcome.SKIPPED, "halted", sentence)
+
+
+def _refuse_unconfirmed(input: Input, tools: Tools, account: Account) -> None:
+    """Before a model is paid; looked at again right before an order goes out."""
+    why = live.why_not(tools.safeguards, input.mode, account.id, account.is_paper)
+    if why is not None:
+        raise Ends(Outcome.BLOCKED, live.NOT_CONFIRMED, why)
 
 
 def _refuse_lost_day(input: Input, tools: Tools, account: str, now: datetime) -> None:
