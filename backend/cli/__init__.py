@@ -27,12 +27,14 @@ COMMANDS = {
     "verify": "backend.cli.verify:verify",
     "link": "backend.cli.link:link",
     "password": "backend.cli.password:password",
+    "person": "backend.cli.person:app",
     "replay": "backend.cli.replay:replay_",
     "diff": "backend.cli.diff:diff",
     "halt": "backend.cli.halt:halt",
     "release": "backend.cli.halt:release",
     "limits": "backend.cli.limits:app",
     "api-key": "backend.cli.api_key:app",
+    "notify": "backend.cli.notify:app",
     "gateway": "backend.cli.gateway:gateway",
     "test": "backend.cli.tests:test",
     "bench": "backend.cli.bench:bench",
@@ -48,7 +50,7 @@ STANDS_ALONE = {"up", "attend", "gateway", "test"}
 
 NEEDS_DATABASE = {
     *("run", "strategy", "executions", "lineage", "verify", "replay", "diff"),
-    *("limits", "link", "password", "api-key"),
+    *("limits", "link", "password", "person", "api-key", "notify"),
 }
 
 

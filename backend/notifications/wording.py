@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from ipaddress import ip_address
 from typing import Literal
 
 from backend.core.settings import settings
@@ -10,6 +9,7 @@ from backend.notifications.events import Event
 from backend.notifications.models import Notification
 from backend.notifications.sending import Message
 from backend.notifications.service import one_line
+from backend.web.addresses import web_address
 
 TITLES_IN_SUMMARY = 12
 
@@ -56,17 +56,7 @@ def summary(news: Sequence[Notification]) -> Message:
 
 def link(path: str) -> str:
     """Where the page is for people who read this elsewhere."""
-    base = settings().web_url.rstrip("/")
-    return f"{base or _own_address()}{path}"
-
-
-def _own_address() -> str:
-    host = settings().web_host
-    try:
-        is_everywhere = ip_address(host).is_unspecified
-    except ValueError:
-        is_everywhere = False
-    return f"http://{'127.0.0.1' if is_everywhere else host}:{settings().web_port}"
+    return f"{settings().web_url.rstrip('/') or web_address()}{path}"
 
 
 def _marked(mark: str, title: str) -> str:

@@ -247,10 +247,10 @@ def test_one_channel_that_hangs_keeps_no_other_waiting_for_long_and_is_cut_off(
     clock: ManualClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("backend.notifications.sending.START_SECONDS", 3.0)
-    monkeypatch.setattr("backend.notifications.sending.MESSAGE_SECONDS", 1.0)
     add(hook.address + "?rto=25", name="a")
     add(mail.address, name="b")
+    monkeypatch.setattr("backend.notifications.sending.START_SECONDS", 8.0)
+    monkeypatch.setattr("backend.notifications.sending.MESSAGE_SECONDS", 1.0)
     hook.answers = [0]
     news("a")
     assert delivering.deliver(clock) == 1
