@@ -1,5 +1,7 @@
 """What each step found, in one short line beside its name."""
 
+from decimal import Decimal
+
 from backend.executions.story import Facts, number
 
 
@@ -89,6 +91,29 @@ def _charts_line(found: Facts) -> str:
     return f"{len(charts)} charts, {pictures} as pictures"
 
 
+def _placing_line(found: Facts) -> str:
+    orders = (found.get("placement") or {}).get("orders") or []
+    entries = [each for each in orders if each.get("role") == "entry"]
+    if not entries:
+        return ""
+    states = ", ".join(dict.fromkeys(str(each.get("state")) for each in entries))
+    quantity = sum(Decimal(str(each.get("quantity") or 0)) for each in entries)
+    protecting = len(orders) - len(entries)
+    first = entries[0]
+    return f"{first.get('side')} {number(quantity)} {states}, with {protecting} protecting orders"
+
+
+def _reconciled_line(found: Facts) -> str:
+    filled = Decimal(str(found.get("filled") or 0))
+    if not filled:
+        return "nothing filled yet"
+    slippage = Decimal(str(found.get("slippage") or 0))
+    words = "as decided" if slippage == 0 else f"{number(abs(slippage))} "
+    if slippage:
+        words += "worse than decided" if slippage > 0 else "better than decided"
+    return f"{number(filled)} at {number(found.get('average_price'))}, {words}"
+
+
 _LINES = {
     "preflight": _preflight_line,
     "resolve_contract": _contract_line,
@@ -101,4 +126,6 @@ _LINES = {
     "form_view": _view_line,
     "generate_signal": _signal_line,
     "size_and_check_risk": _risk_line,
+    "place_orders": _placing_line,
+    "reconcile": _reconciled_line,
 }

@@ -41,6 +41,8 @@ _SHOWN_BY = {
     "form_view": "view",
     "generate_signal": "signal",
     "size_and_check_risk": "sizing",
+    "place_orders": "placement",
+    "reconcile": "reconciled",
 }
 """Step -> the fact without which there is nothing to show but JSON, as in records of old code."""
 

@@ -54,6 +54,7 @@ def story(execution: Execution, facts: Facts, *, source: str, ended_at: str) -> 
             *_weighed(facts, source),
             *_claims(facts),
             *_risk(facts),
+            *_placed(facts),
         ],
     )
 
@@ -250,6 +251,28 @@ def _risk(facts: Facts) -> Iterator[str]:
         hard = [each for each in verdicts if each.get("verdict") != "pass"]
         kept = f"All {len(verdicts)} limits are kept."
         yield " ".join(str(each.get("sentence", "")) for each in hard) or kept
+
+
+def _placed(facts: Facts) -> Iterator[str]:
+    """Who said yes, what the broker asked, and what came of it."""
+    decision = facts.get("approval") or {}
+    if decision.get("decided_by"):
+        yield f"{decision['decided_by']} approved it."
+    placement = facts.get("reconciled") or facts.get("placement") or {}
+    asked = placement.get("questions") or []
+    refused = [each for each in asked if each.get("answer") == "no"]
+    if refused:
+        yield f"The broker asked: {refused[0].get('text', '')} It was answered no."
+    elif asked:
+        are = "questions, all" if len(asked) > 1 else "question,"
+        yield f"The broker asked {len(asked)} {are} answered yes by the rules for them."
+    filled = Decimal(str(facts.get("filled") or 0))
+    if filled:
+        cost = f" for {number(facts.get('commission'), 2)} of commission"
+        yield f"{number(filled)} shares filled at {number(facts.get('average_price'))}{cost}."
+    elif placement.get("orders") and facts.get("reconciled"):
+        yield "Nothing of it has filled so far."
+    yield from (str(each) for each in placement.get("troubles") or [])
 
 
 def number(value: Any, digits: int = 4) -> str:

@@ -192,11 +192,12 @@ def _is_to_come(placement: Placement) -> bool:
 
 def _end(ending: Ending | None, placement: Placement) -> NoReturn:
     if ending is not None:
-        raise Ends(ending.outcome, ending.code, ending.sentence)
+        raise Ends(ending.outcome, ending.code, ending.sentence, found=placement)
     reasons = [each.reason for each in placement.entries if each.reason]
     why = reasons[0] if reasons else "it gave no reason"
     raise Ends(
         Outcome.BLOCKED,
         "refused_by_broker",
         f"The broker took the entry and then ended it without a fill: {why}",
+        found=placement,
     )

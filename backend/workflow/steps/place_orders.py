@@ -59,7 +59,12 @@ def place_orders(input: Input, tools: Tools) -> Output:
         ending = _problem(input, tools, tools.market.quote(input.contract))
     else:
         found = _reserve(input, tools)
-    placement = tools.desk.place(input.execution_id, lambda: ending or _why_not(input, tools))
+    try:
+        placement = tools.desk.place(input.execution_id, lambda: ending or _why_not(input, tools))
+    except Ends as end:
+        # What was asked, answered and withdrawn stands on record all the same.
+        found = found.model_copy(update={"placement": end.found})
+        raise Ends(end.outcome, end.code, end.sentence, found=found) from None
     for trouble in placement.troubles:
         tools.note(trouble)
     return found.model_copy(update={"placement": placement})
