@@ -11,7 +11,7 @@ from backend.brokers.orders import Ticket
 from backend.core.database import transaction
 from backend.core.redis import client
 from backend.notifications.models import Notification
-from backend.portfolio.orders import closing, closings, exit_orders, sending
+from backend.portfolio.orders import closing, closings, exit_orders, sending, watching
 from backend.portfolio.orders.models import Closing, ClosingState, Order, Role, RoundTrip
 from backend.trading.numbers import plain
 from backend.trading.order_state import LIVE, OrderState
@@ -35,6 +35,7 @@ def until_done(engine: Engine, closing_id: int) -> Closing:
     """As the tracker does, with time going by."""
     for _ in range(20):
         closing.watch(engine.clock, engine.tools.broker)
+        beside(engine)
         with transaction() as session:
             found = session.get_one(Closing, closing_id)
         if found.done_at is not None:
@@ -43,6 +44,11 @@ def until_done(engine: Engine, closing_id: int) -> Closing:
         for gate in client().scan_iter("glassbox:pacing:*"):
             client().delete(gate)
     return found
+
+
+def beside(engine: Engine) -> None:
+    """What else looks after brackets meanwhile, and must not protect what is being sold."""
+    watching.watch(engine.clock, engine.tools.broker, sleep=engine.gateway.control.advance)
 
 
 def exits() -> list[Order]:
@@ -170,11 +176,13 @@ def test_a_refused_exit_gives_the_stop_back_and_calls_a_person(engine: Engine) -
     assert f"A stop at {plain(before.stop_price)} is in place again." in done.outcome
     assert held(engine) == 100
     followed(engine)
+    beside(engine)
     stop = orders_of(trip)["stop"]
     assert (stop.stop_price, stop.state, stop.tif) == (before.stop_price, S.HELD, "GTC")
     assert stop.id != before.id
     with transaction() as session:
-        [news] = session.scalars(select(Notification))
+        troubles = select(Notification).where(Notification.event == "order_trouble")
+        [news] = session.scalars(troubles)
     assert (news.event, news.title) == ("order_trouble", "AAPL was not closed")
     # A person asks once more, and the new stop goes as the old one did.
     assert until_done(engine, asked(engine, trip)).state is ClosingState.DONE
@@ -245,9 +253,11 @@ def test_while_the_exchange_is_shut_the_broker_keeps_the_exit_for_its_opening(
     closing_id = asked(engine, trip)
     for _ in range(3):
         carry_out(engine, closing_id)
+        beside(engine)
         engine.gateway.control.advance(5)
     [exit] = exits()
     assert exit.state in LIVE
+    assert orders_of(trip)["stop"].state is S.CANCELLED
     assert held(engine) == 100
     engine.gateway.control.set_clock(SATURDAY + timedelta(days=2, hours=3))
     engine.gateway.control.session("ready")

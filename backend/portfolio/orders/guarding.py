@@ -12,15 +12,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 
-from sqlalchemy import select
-
 from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.notifications import service as notifications
 from backend.notifications.events import Event
 from backend.portfolio.orders import keeping, sending
 from backend.portfolio.orders.keeping import Bracket
-from backend.portfolio.orders.models import Closing, Order, Role, RoundTrip
+from backend.portfolio.orders.models import Order, Role, RoundTrip
 from backend.portfolio.orders.sending import Line
 from backend.portfolio.orders.settling import LOOKS, PAUSE_SECONDS, Settling
 from backend.trading import brackets, questions
@@ -111,11 +109,8 @@ class Guard:
 
     def _is_being_closed(self) -> bool:
         """Then its protection is taken away on purpose."""
-        query = select(Closing.id).where(
-            Closing.round_trip_id == self.line.round_trip_id, Closing.done_at.is_(None)
-        )
         with transaction() as session:
-            return session.scalar(query.limit(1)) is not None
+            return keeping.is_given_over(session, self.line.round_trip_id)
 
     def _make_safe(self, entry_id: int, wrong: str) -> None:
         bracket = self.settling.read(entry_id)

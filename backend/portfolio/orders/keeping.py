@@ -6,12 +6,12 @@ from datetime import datetime
 from decimal import Decimal
 from hashlib import blake2b
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
 from backend.core.clock import Clock
 from backend.portfolio.orders import round_trips, transitions
-from backend.portfolio.orders.models import Order, OrderTransition, Role, RoundTrip
+from backend.portfolio.orders.models import Closing, Order, OrderTransition, Role, RoundTrip
 from backend.trading.brackets import Leg, brackets
 from backend.trading.limits import RiskReport
 from backend.trading.order_state import OrderState
@@ -280,6 +280,18 @@ def note_trouble(session: Session, round_trip_id: int, sentence: str) -> None:
     troubles = trip.document.get("troubles") or []
     if sentence not in troubles:
         trip.document = {**trip.document, "troubles": [*troubles, sentence]}
+
+
+def is_given_over(session: Session, round_trip_id: int) -> bool:
+    """
+    It is being closed, or its exit has gone out: `closing` looks after its protection from then
+    on. A stop beside a working exit would sell the same shares twice.
+    """
+    query = select(Closing.id).where(
+        Closing.round_trip_id == round_trip_id,
+        or_(Closing.done_at.is_(None), Closing.order_id.is_not(None)),
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def held(session: Session, order_ids: Sequence[int]) -> list[Order]:

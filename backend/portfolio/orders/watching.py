@@ -94,7 +94,9 @@ def _wants(session: Session, looking: _Looking, bracket: Bracket) -> bool:
         return _is_left_alone(looking.trip, entry, now)
     if _has_turned_up(looking.trip, bracket):
         return True
-    return guarding.fault(bracket) is not None and not _was_wanted(session, bracket)
+    if guarding.fault(bracket) is None or keeping.is_given_over(session, looking.trip.id):
+        return False
+    return not _was_wanted(session, bracket)
 
 
 def _is_left_alone(trip: RoundTrip, entry: Order, now: datetime) -> bool:
