@@ -6,8 +6,9 @@ from sqlalchemy.orm import Session
 
 from backend.approvals.drift import Drift
 from backend.core.clock import Clock
-from backend.core.errors import InvalidInput
+from backend.core.errors import Conflict, InvalidInput
 from backend.executions import waiting
+from backend.executions.models import Execution, Status
 from backend.portfolio import approvals
 from backend.portfolio.orders.models import Approval
 from backend.workflow.asking import ApprovalState
@@ -58,6 +59,7 @@ def _answer(
     said: Answer,
     drift: Drift | None,
 ) -> Approval:
+    _require_waiting(session, approvals.get(session, approval_id))
     row = approvals.decide(
         session,
         clock,
@@ -69,3 +71,13 @@ def _answer(
     )
     waiting.wake(session, clock, row.execution_id)
     return row
+
+
+def _require_waiting(session: Session, row: Approval) -> None:
+    """A question may outlive its execution, which a kill switch has ended after a fault."""
+    execution = session.get(Execution, row.execution_id)
+    if row.state is ApprovalState.WAITING and execution and execution.status is Status.FINISHED:
+        raise Conflict(
+            f"Its execution has ended meanwhile, and nothing is sent: {execution.reason}",
+            code="approval_withdrawn",
+        )

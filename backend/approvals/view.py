@@ -52,7 +52,10 @@ class Question:
 
     @property
     def state(self) -> ApprovalState:
-        return approvals.state_at(self.row, self.now)
+        """One whose execution has ended all the same can no longer be answered."""
+        state = approvals.state_at(self.row, self.now)
+        has_ended = self.execution is not None and self.execution.status is Status.FINISHED
+        return ApprovalState.WITHDRAWN if has_ended and state is ApprovalState.WAITING else state
 
     @property
     def is_open(self) -> bool:
@@ -115,7 +118,8 @@ def clock_speed() -> float:
 
 def waiting(session: Session, now: datetime) -> list[Question]:
     """The most urgent first."""
-    return [Question(row=row, now=now) for row in approvals.waiting(session, now)]
+    asked = with_executions(session, approvals.waiting(session, now), now)
+    return [question for question in asked if question.is_open]
 
 
 def decided(session: Session, now: datetime, before: int | None) -> list[Question]:

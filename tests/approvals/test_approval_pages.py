@@ -4,11 +4,11 @@ import re
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from backend.core.database import transaction
-from backend.executions.models import Status
+from backend.executions.models import Execution, Status
 from backend.portfolio import approvals
 from backend.portfolio.orders.models import Approval
 from backend.web.audit import AuditRow
@@ -185,3 +185,16 @@ def test_unknown_ones_are_not_found(http: TestClient) -> None:
     assert http.get("/approvals/99/quote").status_code == 404
     assert http.post("/approvals/99/approve").status_code == 404
     assert http.get("/approvals/none").status_code == 422
+
+
+def test_a_question_whose_execution_has_ended_is_withdrawn(
+    http: TestClient, engine: Engine, asked: int
+) -> None:
+    with transaction() as session:
+        ended = {"status": Status.FINISHED, "outcome": Outcome.SKIPPED, "reason": "It is halted."}
+        session.execute(update(Execution).values(**ended))
+    assert "Nothing waits for you" in text_of(http.get("/approvals"))
+    assert "ended before an answer" in text_of(http.get(f"/approvals/{asked}"))
+    status, shown = answer(http, asked, "approve")
+    assert status == 409
+    assert "nothing is sent: It is halted." in shown

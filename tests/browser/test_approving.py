@@ -3,7 +3,6 @@
 import re
 import time
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
@@ -13,22 +12,15 @@ from backend.portfolio.orders.models import Approval
 from backend.workflow.asking import ApprovalState
 from backend.workflow.outcome import Outcome
 from tests.support.accessible import fits, serious
-from tests.support.live_engine import Engine, definition, example, read
-from tests.support.questions import AskingEngine
+from tests.support.live_engine import definition, example, read
 from tests.support.site import PHONE, Site, open_page
 
 THUMB = 44
 
 
-@pytest.fixture
-def engine(engine: Engine) -> Engine:
-    """In place of the live one: each of its executions comes to a question."""
-    return AskingEngine(engine.tools, engine.gateway)
-
-
 def ask(site: Site, name: str = "Always long", **changes: object) -> int:
     """An execution that waits for a person."""
-    document = definition(name=name, **changes)
+    document = definition(name=name, mode="approve", **changes)
     execution_id = site.engine.start(site.engine.save(document))[0]
     deadline = time.monotonic() + 60
     while read(execution_id)[0].status is not Status.WAITING:
@@ -60,8 +52,10 @@ def test_a_question_appears_by_itself_and_one_tap_approves_it(phone: Page, site:
     card.get_by_role("button", name="Approve").tap()
     expect(phone.get_by_role("status").filter(has_text="Approved:")).to_be_visible()
     assert site.wait(execution_id).outcome is Outcome.ORDERED
-    expect(phone.locator("#answer")).to_contain_text("person:ann approved it.", timeout=20_000)
+    expect(phone.locator("#answer")).to_contain_text("ordered", timeout=20_000)
     assert states() == [ApprovalState.APPROVED]
+    placed = site.engine.tools.broker.orders("DU1234567")
+    assert sorted(each.side for each in placed) == ["BUY"] * 2 + ["SELL"] * 4, "a bracket a target"
 
 
 def test_the_page_of_one_shows_chart_quote_and_countdown_and_keeps_the_answer_in_reach(
@@ -133,6 +127,7 @@ def test_the_answer_needs_no_script(chromium: Browser, site: Site) -> None:
 def test_the_queue_is_readable_wide_and_dark(dark_page: Page, site: Site) -> None:
     document = example()
     document["signal"] |= {"source": "rules", "long_when": "close > 0"}
+    document["mode"] = "approve"
     site.engine.start(site.engine.save(document))
     ask(site, name="Another")
     dark_page.goto("/approvals")

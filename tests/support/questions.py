@@ -151,14 +151,6 @@ def whole_executor(engine: Engine, **changes: Any) -> StrategyExecutor:
     return StrategyExecutor(engine.tools, Plan(names=names, steps=(*before, sizing, question)))
 
 
-class AskingEngine(Engine):
-    """Whatever it runs asks a person before its end."""
-
-    @property
-    def executor(self) -> StrategyExecutor:
-        return whole_executor(self)
-
-
 def _goes_on(asked: Any, tools: Tools) -> StepData:
     """As the last step in mode approve: what it found goes to the step that asks."""
     try:

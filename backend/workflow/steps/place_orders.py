@@ -31,6 +31,7 @@ class Input(Judged):
     order_settings: OrderSettings
     order_plan: OrderPlan
     sizing: Sizing
+    risk_report: RiskReport | None
 
 
 class Output(StepData):
@@ -188,7 +189,7 @@ def _request(input: Input, quote: Quote, preview: Preview) -> ApprovalRequest:
         order_plan=input.order_plan,
         quote=quote,
         preview=preview,
-        risk_report=None,
+        risk_report=input.risk_report,
         signal_expires_at=input.signal.expires_at,
         patience_minutes=input.order_settings.approval_minutes,
     )
