@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from backend.core.database import transaction
@@ -118,3 +119,10 @@ def test_the_same_direction_and_observing_close_nothing(engine: Engine) -> None:
     turned(engine, strategy, document)
     assert run(engine, strategy)[0] is Outcome.OBSERVED
     assert reversals.watch(engine.clock, engine.tools.broker) == 0
+
+
+def test_the_page_of_the_execution_says_what_was_closed(http: TestClient, engine: Engine) -> None:
+    strategy, document = opened(engine, "close")
+    turned(engine, strategy, document)
+    run(engine, strategy)
+    assert "Round trip 1 ends with the opposite signal" in http.get("/executions/2").text
