@@ -50,7 +50,6 @@ WATCHES: tuple[Watch, ...] = (
     Watch("brackets", 10, watching.watch),
     Watch("orphans", 15, watches.cancel_orphans),
     Watch("missing stops", 15, watches.warn_of_missing_stops),
-    Watch("prices", 60, watches.see_prices),
     Watch("lost orders", 600, watches.give_up_lost),
 )
 
@@ -102,7 +101,7 @@ class Tracker:
     @property
     def follows(self) -> frozenset[str]:
         """The accounts whose lead this one holds now."""
-        return frozenset(self._followers)
+        return frozenset(name for name, each in self._followers.items() if each.is_leading)
 
     def turn(self) -> None:
         """
@@ -123,21 +122,18 @@ class Tracker:
         is_stuck = follower is not None and (time.monotonic() - follower.turned_at > STUCK_SECONDS)
         if is_stuck:
             logger.error("follower_stuck", account=account)
-            self._unfollow(account)
+            self._followers.pop(account).stop()
             lead.release()
             return
         try:
             is_ours = lead.is_ours()
         except AppError:
-            # The follower pauses by itself while the database is away, and its rows are safe.
-            self._unfollow(account)
+            self._rest(account)
             raise
-        if is_ours and follower is None:
-            logger.info("following", account=account)
-            self._followers[account] = self._make(account)
-            self._followers[account].start()
-        elif not is_ours:
-            self._unfollow(account)
+        if is_ours:
+            self._follow(account)
+        else:
+            self._rest(account)
 
     def _find_accounts(self) -> None:
         if time.monotonic() - self._asked_at < ACCOUNTS_SECONDS:
@@ -146,10 +142,21 @@ class Tracker:
             self._leads.setdefault(account.id, Lead(f"tracking {account.id}"))
         self._asked_at = time.monotonic()
 
-    def _unfollow(self, account: str) -> None:
-        if (follower := self._followers.pop(account, None)) is not None:
+    def _follow(self, account: str) -> None:
+        follower = self._followers.get(account)
+        if follower is None:
+            self._followers[account] = follower = self._make(account)
+            follower.start()
+        elif follower.is_leading:
+            return
+        follower.lead()
+        logger.info("following", account=account)
+
+    def _rest(self, account: str) -> None:
+        follower = self._followers.get(account)
+        if follower is not None and follower.is_leading:
+            follower.rest()
             logger.info("no_longer_following", account=account)
-            follower.stop()
 
     def _watch(self) -> None:
         if self._watching is None:
@@ -168,8 +175,9 @@ class Tracker:
             heartbeats.beat(KIND, self.name, SystemClock())
 
     def _give_back(self) -> None:
-        for account in tuple(self._followers):
-            self._unfollow(account)
+        for follower in self._followers.values():
+            follower.stop()
+        self._followers.clear()
         self._unwatch()
         for lead in (*self._leads.values(), self._watch_lead):
             lead.release()

@@ -33,7 +33,7 @@ from tests.brokers.conftest import (  # noqa: F401 - these fixtures are ours too
 from tests.brokers.tickets import AAPL
 from tests.support import trades
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass

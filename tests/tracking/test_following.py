@@ -86,6 +86,31 @@ def test_a_gateway_that_comes_back_is_followed_on(
     until(agrees(gateway, desk))
 
 
+def test_a_broker_that_cannot_be_read_is_followed_by_its_stream_alone(
+    desk: Desk, start_follower: StartFollower, gateway: RunningGateway
+) -> None:
+    start_follower()
+    for path in ("iserver/account/orders", "iserver/account/trades", "portfolio*"):
+        gateway.control.add_fault("error", path, status=503)
+    rows = desk.bracket()
+    until(lambda: state_of(rows["entry"]) is OrderState.FILLED)
+    gateway.control.clear_faults()
+    until(agrees(gateway, desk))
+
+
+def test_who_rests_keeps_nothing_and_reads_first_when_called_back(
+    desk: Desk, start_follower: StartFollower, gateway: RunningGateway
+) -> None:
+    follower = start_follower()
+    follower.rest()
+    rows = desk.bracket()
+    gateway.control.advance(10)
+    assert state_of(rows["entry"]) is OrderState.SENDING
+    follower.lead()
+    until(agrees(gateway, desk))
+    assert state_of(rows["entry"]) is OrderState.FILLED
+
+
 def test_a_session_that_is_down_is_waited_for(
     desk: Desk, start_follower: StartFollower, gateway: RunningGateway
 ) -> None:

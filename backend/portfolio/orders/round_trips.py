@@ -1,6 +1,6 @@
 """What round trips come to, added up from their orders and fills."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -120,6 +120,20 @@ def see(trip: RoundTrip, *prices: Decimal) -> None:
     for price in prices:
         trip.best_price = price if trip.best_price is None else best(trip.best_price, price)
         trip.worst_price = price if trip.worst_price is None else worst(trip.worst_price, price)
+
+
+def see_prices(session: Session, account: str, prices: Mapping[int, Decimal]) -> None:
+    """The same for every round trip of the account that holds something; prices by conid."""
+    known = {conid: price for conid, price in prices.items() if price > 0}
+    query = select(RoundTrip).where(
+        RoundTrip.account == account,
+        RoundTrip.closed_at.is_(None),
+        RoundTrip.entered > RoundTrip.left,
+        RoundTrip.conid.in_(known),
+    )
+    held = query.order_by(RoundTrip.id).with_for_update(key_share=True)
+    for trip in session.scalars(held, execution_options={"populate_existing": True}):
+        see(trip, known[trip.conid])
 
 
 def _close(session: Session, trip: RoundTrip, legs: list[_Leg], now: datetime) -> None:

@@ -12,10 +12,11 @@ from backend.brokers.base import Broker
 from backend.brokers.orders import BrokerFill, OrderDelta, OrderNews, StreamLost, StreamOpened
 from backend.core.clock import Clock, real_seconds
 from backend.core.database import transaction
-from backend.core.errors import AppError
+from backend.core.errors import AppError, OutsideError
 from backend.core.logging import get_logger
 from backend.portfolio.books import positions
 from backend.portfolio.orders import following
+from backend.portfolio.orders.matching import News
 from backend.portfolio.tracking.reading import MOST_DAYS, USUAL_DAYS, Reader
 
 logger = get_logger(__name__)
@@ -49,7 +50,12 @@ class Pace:
 
 
 class Follower:
-    """Two threads, until it is stopped: one hears the stream, one keeps what was heard."""
+    """
+    Two threads, until it is stopped: one hears the stream, one keeps what was heard.
+
+    It keeps nothing while it rests, when another one follows; its stream stays open for the day
+    that it is called back.
+    """
 
     def __init__(
         self,
@@ -71,25 +77,44 @@ class Follower:
         self._reader = Reader(broker, clock, account, monotonic=monotonic)
         self._heard: queue.Queue[OrderNews] = queue.Queue(MOST_WAITING)
         self._stop = threading.Event()
+        self._leads = threading.Event()
         self._is_open = False
+        self._is_noted = False
+        """Whether the account's books say who follows it, and since when by stream."""
         self._read_at: float | None = None
         self._due_at = 0.0
-        self._failures = 0
+        self._pauses = {"keeping": FIRST_PAUSE, "reading": FIRST_PAUSE}
         self.turned_at = monotonic()
         """When the keeping thread last came round, for whoever watches over it."""
 
     def start(self) -> None:
+        self.lead()
         for work in (self._listen, self._keep):
             threading.Thread(target=work, name=f"follow {self._account}", daemon=True).start()
+
+    def lead(self) -> None:
+        """Go on, with a reading first: nobody knows what happened while another one followed."""
+        if not self._leads.is_set():
+            self._is_noted, self._due_at = False, 0.0
+            self._leads.set()
+
+    def rest(self) -> None:
+        """Another one follows, or nobody may."""
+        self._leads.clear()
 
     def stop(self) -> None:
         """Soon; what was heard and not kept yet is read again by whoever follows next."""
         self._stop.set()
+        self._leads.set()
+
+    @property
+    def is_leading(self) -> bool:
+        return self._leads.is_set() and not self._stop.is_set()
 
     @property
     def is_following(self) -> bool:
         """Whether the stream is open and everything was read since it started."""
-        return self._is_open and self._read_at is not None
+        return self.is_leading and self._is_open and self._read_at is not None
 
     # --- hearing -------------------------------------------------------------------------------
 
@@ -104,56 +129,60 @@ class Follower:
                     pause = FIRST_PAUSE
                 why = "It ended."
             except Exception as error:  # whatever it is, readings go on and it is tried again
-                why = error.message if isinstance(error, AppError) else repr(error)
+                why = _why(error)
                 logger.warning("stream_failed", account=self._account, why=why)
             self._hear(StreamLost(why=why))
             self._stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _hear(self, news: OrderNews) -> None:
-        try:
-            self._heard.put_nowait(news)
-        except queue.Full:
-            self._due_at = 0.0
+        if isinstance(news, StreamOpened | StreamLost):
+            # Noted here, so that it is known whatever becomes of what was heard with it.
+            is_open = isinstance(news, StreamOpened)
+            if is_open or self._is_open:
+                self._is_noted, self._due_at = False, 0.0
+            self._is_open = is_open
+        elif self._leads.is_set():
+            try:
+                self._heard.put_nowait(news)
+            except queue.Full:
+                self._due_at = 0.0
 
     # --- keeping -------------------------------------------------------------------------------
 
     def _keep(self) -> None:
         while not self._stop.is_set():
-            try:
-                self.turn()
-                self._failures = 0
-            except (AppError, SQLAlchemyError, OSError) as error:
-                self._fail(error)
-            except Exception:  # a mistake of ours: said loudly, and no end of following
-                logger.exception("following_failed", account=self._account)
-                self._fail(None)
+            if self._leads.wait(0.5) and not self._stop.is_set():
+                try:
+                    self.turn()
+                    self._pauses["keeping"] = FIRST_PAUSE
+                except (AppError, SQLAlchemyError, OSError) as error:
+                    self._stop.wait(self._longer_pause("keeping", _why(error)))
+                except Exception:  # a mistake of ours: said loudly, and no end of following
+                    logger.exception("following_failed", account=self._account)
+                    self._stop.wait(self._longer_pause("keeping", "A mistake of ours."))
             self.turned_at = self._monotonic()
 
-    def _fail(self, error: Exception | None) -> None:
-        """Pauses grow; what was lost on the way is read afterwards."""
-        pause = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
-        self._failures += 1
-        self._due_at = 0.0
-        if error is not None:
-            why = error.message if isinstance(error, AppError) else repr(error)
-            logger.warning("not_followed", account=self._account, why=why, pause_seconds=pause)
-        self._stop.wait(pause)
+    def _longer_pause(self, what: str, why: str) -> float:
+        """Seconds, twice as many each time; what was lost meanwhile is read afterwards."""
+        pause = self._pauses[what]
+        self._pauses[what] = min(2 * pause, LONGEST_PAUSE)
+        logger.warning(f"{what}_failed", account=self._account, why=why, pause_seconds=pause)
+        self._due_at = self._monotonic() + pause
+        return pause
 
     def turn(self) -> None:
-        """Keep what was heard, and read where that is due. Raises what broker and database do."""
-        heard = self._take()
-        news = [each for each in heard if isinstance(each, OrderDelta | BrokerFill)]
+        """Keep what was heard, and read where that is due. Raises what the database raises."""
+        news = self._take()
         if news:
             with transaction() as session:
                 following.apply(session, self._clock, self._account, news, seen_by="stream")
-        for each in heard:
-            if isinstance(each, StreamOpened | StreamLost):
-                self._note_stream(is_open=isinstance(each, StreamOpened))
+        if not self._is_noted:
+            self._note()
         if self._monotonic() >= self._due_at:
             self._read()
 
-    def _take(self) -> list[OrderNews]:
+    def _take(self) -> list[News]:
         """Waits a moment for the first one, and takes what has come with it."""
         rest = max(0.0, self._due_at - self._monotonic())
         heard: list[OrderNews] = []
@@ -163,19 +192,27 @@ class Follower:
                 heard.append(self._heard.get_nowait())
         except queue.Empty:
             pass
-        return heard
+        return [each for each in heard if isinstance(each, OrderDelta | BrokerFill)]
 
-    def _note_stream(self, *, is_open: bool) -> None:
-        if is_open or self._is_open:
-            self._due_at = 0.0
-        self._is_open = is_open
-        with transaction() as session:
-            books = positions.books(session, self._account)
-            books.followed_by = self._name
-            books.stream_since = self._clock.now() if is_open else None
+    def _note(self) -> None:
+        self._is_noted = True
+        try:
+            with transaction() as session:
+                books = positions.books(session, self._account)
+                books.followed_by = self._name
+                books.stream_since = self._clock.now() if self._is_open else None
+        except BaseException:
+            self._is_noted = False
+            raise
 
     def _read(self) -> None:
-        reading = self._reader.read(days=self._days())
+        """A broker that cannot be read keeps nobody from following its stream."""
+        try:
+            reading = self._reader.read(days=self._days())
+        except (OutsideError, OSError) as error:
+            self._longer_pause("reading", _why(error))
+            return
+        self._pauses["reading"] = FIRST_PAUSE
         now = self._monotonic()
         is_slow = self._is_open and not reading.is_doubtful
         self._read_at = now
@@ -186,3 +223,7 @@ class Follower:
         if self._read_at is None or self._monotonic() - self._read_at > LONG_SECONDS:
             return MOST_DAYS
         return USUAL_DAYS
+
+
+def _why(error: Exception) -> str:
+    return error.message if isinstance(error, AppError) else repr(error)

@@ -91,6 +91,8 @@ class Reader:
         snapshot = self._broker.account_snapshot(self._account)
         with transaction() as session:
             looks.keep(session, snapshot)
+            prices = {each.conid: each.market_price for each in snapshot.positions}
+            round_trips.see_prices(session, self._account, prices)
             look = drift.look(session, self._clock, self._account, snapshot.positions)
         for row in look.confirmed:
             logger.warning("drift_confirmed", account=self._account, why=drift.sentence(row))

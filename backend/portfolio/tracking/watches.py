@@ -140,22 +140,6 @@ def give_up_lost(clock: Clock, _broker: Broker) -> int:
     return len(lost)
 
 
-def see_prices(clock: Clock, broker: Broker) -> int:
-    """The best and the worst price of what is open, as positions are valued now."""
-    with transaction() as session:
-        accounts = {trip.account for trip in _held(session)}
-    seen = 0
-    for account in sorted(accounts):
-        held = broker.account_snapshot(account).positions
-        prices = {each.conid: each.market_price for each in held if each.market_price > 0}
-        with transaction() as session:
-            for trip in _held(session, account):
-                if trip.conid in prices:
-                    round_trips.see(trip, prices[trip.conid])
-                    seen += 1
-    return seen
-
-
 def warn_of_missing_stops(clock: Clock, _broker: Broker) -> int:
     """Shares whose stop is gone, with nobody closing them: a person must know."""
     with transaction() as session:
@@ -174,12 +158,10 @@ def warn_of_missing_stops(clock: Clock, _broker: Broker) -> int:
     return len(trips)
 
 
-def _held(session: Session, account: str | None = None) -> Sequence[RoundTrip]:
+def _held(session: Session) -> Sequence[RoundTrip]:
     query = select(RoundTrip).where(
         RoundTrip.closed_at.is_(None), RoundTrip.entered > RoundTrip.left
     )
-    if account is not None:
-        query = query.where(RoundTrip.account == account).with_for_update(key_share=True)
     return session.scalars(query.order_by(RoundTrip.id)).all()
 
 
