@@ -423,6 +423,12 @@ def test_a_preview_tells_cost_margin_and_warnings_and_places_nothing(
     assert placed_at(gateway) == []
 
 
+def test_what_a_preview_warns_of_is_plain_text(broker: ClientPortalBroker) -> None:
+    preview = broker.preview(ACCOUNT, [ticket(order_type="MKT", limit_price=None)])
+    assert preview.warning is not None
+    assert preview.warning.startswith("Market Order Confirmation A Market Order is")
+
+
 def test_a_preview_of_the_impossible_says_why(broker: ClientPortalBroker) -> None:
     preview = broker.preview(ACCOUNT, [ticket(quantity=Decimal(10_000_000))])
     assert preview.refusal

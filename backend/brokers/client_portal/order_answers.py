@@ -77,7 +77,7 @@ def _read(body: Any, client_order_ids: Sequence[str]) -> OrderAnswer | None:
     if "message" in first and first.get("id"):
         return _question(first)
     if all(row.get("error") for row in body):
-        return Refused(text=_plain([row["error"] for row in body]))
+        return Refused(text=plain([row["error"] for row in body]))
     return _taken(body, client_order_ids) if all("order_id" in row for row in body) else None
 
 
@@ -85,7 +85,7 @@ def _question(row: Mapping[str, Any]) -> Question:
     return Question(
         reply_id=str(row["id"]),
         message_ids=_texts(row.get("messageIds")),
-        text=_plain(row["message"]),
+        text=plain(row["message"]),
         options=_texts(row.get("messageOptions")),
     )
 
@@ -95,7 +95,7 @@ def _prompt(body: Mapping[str, Any]) -> Question:
     return Question(
         reply_id=f"{body.get('orderId')}/{body['reqId']}",
         message_ids=_texts([body["messageId"]] if body.get("messageId") else None),
-        text=_plain(body.get("text")),
+        text=plain(body.get("text")),
         is_prompt=True,
         options=_texts(body.get("options")),
     )
@@ -160,11 +160,11 @@ def _trusted(word: object) -> OrderStatus | None:
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> str:
-    texts = (_plain(row.get("text") or row.get("warning_message")) for row in rows)
+    texts = (plain(row.get("text") or row.get("warning_message")) for row in rows)
     return "; ".join(dict.fromkeys(text for text in texts if text)) or "Refused without a reason."
 
 
-def _plain(message: Any) -> str:
+def plain(message: Any) -> str:
     """One line without markup: some questions come as HTML, most with line breaks inside."""
     text = " ".join(map(str, message)) if isinstance(message, list) else str(message or "")
     return " ".join(html.unescape(_TAG.sub(" ", text)).split())

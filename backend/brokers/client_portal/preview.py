@@ -7,6 +7,7 @@ from typing import Any
 from backend.brokers.client_portal import endpoints, quotes
 from backend.brokers.client_portal.answers import Outcome, to_error
 from backend.brokers.client_portal.client import Call
+from backend.brokers.client_portal.order_answers import plain
 from backend.brokers.client_portal.orders import document
 from backend.brokers.client_portal.parsing import parse_number
 from backend.brokers.client_portal.session import GatewaySession
@@ -14,7 +15,7 @@ from backend.brokers.orders import Preview, Ticket
 
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 _SIGNED = re.compile(r"[-+]?\s*\d[\d,]*(?:\.\d+)?")
-_MARK = re.compile(r"^\d+/")
+_MARK = re.compile(r"^\d+/\s*")
 """Warnings begin with a number of their own: `21/You are trying to ...`."""
 
 
@@ -47,7 +48,7 @@ def _preview(body: dict[str, Any], refusal: str | None) -> Preview:
         maintenance_margin=_first(_inside(body, "maintenance", "after")),
         equity_after=_first(_inside(body, "equity", "after")),
         position_after=_first(_inside(body, "position", "after")),
-        warning=_MARK.sub("", str(warning)) if warning else None,
+        warning=_MARK.sub("", plain(warning)) if warning else None,
         refusal=refusal,
     )
 
