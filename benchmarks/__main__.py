@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import sys
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -33,14 +34,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="glassbox bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"some of {', '.join(NAMES)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every number there")
+    _add_fault_options(parser)
     options = parser.parse_args()
-    if unknown := set(options.names) - set(NAMES):
-        parser.error(f"no benchmark is named {', '.join(sorted(unknown))}; choose of {NAMES}")
     console = Console(highlight=False)
+    if options.names == ["faults"]:
+        sys.exit(0 if _faults(console, options) else 1)
+    if unknown := set(options.names) - set(NAMES):
+        parser.error(
+            f"no benchmark is named {', '.join(sorted(unknown))}; choose of {NAMES},"
+            " or faults alone"
+        )
     found = {name: _measure(name, console) for name in options.names or NAMES}
     console.print(_table(found))
     if options.json is not None:
         options.json.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+
+
+def _add_fault_options(parser: argparse.ArgumentParser) -> None:
+    faults = parser.add_argument_group("faults", "no measurement: `bench faults` is a proof")
+    faults.add_argument("--count", type=int, default=200, help="how many mishaps")
+    faults.add_argument("--seed", type=int, default=20261127, help="which of all possible ones")
+    faults.add_argument("--speed", type=float, default=30.0, help="of the market's time")
+
+
+def _faults(console: Console, options: argparse.Namespace) -> bool:
+    # Only here: it imports everything that trades.
+    from benchmarks import faults
+
+    return faults.show(console, count=options.count, seed=options.seed, speed=options.speed)
 
 
 def _measure(name: str, console: Console) -> list[dict[str, Any]]:
