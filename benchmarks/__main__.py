@@ -21,6 +21,8 @@ NAMES = (
     "risk",
     "charts",
     "matching",
+    "placing_orders",
+    "order_updates",
     "memory",
     "pages",
     "live_pages",

@@ -1,7 +1,6 @@
 """Orders by the hundred through everything that can go wrong, and what the broker says then."""
 
 import shutil
-import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -110,13 +109,14 @@ def _suffer(home: House, some: list[Mishap], report: Report) -> list[int]:
             home.control.add_fault(**fault)
         home.condemn("tracker", mishap.tracker_death)
     ids = [_start(home, mishap) for mishap in some]
-    outages = threading.Thread(target=_break_down, args=(home, some, report))
-    outages.start()
-    deadline = monotonic() + FINISH_SECONDS
-    while not _are_finished(ids) and monotonic() < deadline:
+    outages = sorted((each for each in some if each.outage), key=lambda each: each.after)
+    begun = monotonic()
+    while monotonic() < begun + FINISH_SECONDS and (outages or not _are_finished(ids)):
+        # In this thread: a child that must not outlive us dies with the thread that made it.
+        if outages and monotonic() > begun + outages[0].after:
+            _break_down(home, outages.pop(0), report)
         _log_in_again(home)
         sleep(0.1)
-    outages.join()
     report.faults += _struck(home)
     home.control.clear_faults()
     home.pardon()
@@ -149,14 +149,12 @@ def _start(home: House, mishap: Mishap) -> int:
     return execution_id
 
 
-def _break_down(home: House, some: list[Mishap], report: Report) -> None:
-    for mishap in sorted((each for each in some if each.outage), key=lambda each: each.after):
-        sleep(mishap.after)
-        report.outages += 1
-        if mishap.outage == "kill":
-            home.kill_gateway()
-        else:
-            home.control.restart()
+def _break_down(home: House, mishap: Mishap, report: Report) -> None:
+    report.outages += 1
+    if mishap.outage == "kill":
+        home.kill_gateway()
+    else:
+        home.control.restart()
 
 
 def _log_in_again(home: House) -> None:
