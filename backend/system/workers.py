@@ -77,7 +77,7 @@ class Queue:
 
 def workers(now: datetime) -> list[Worker]:
     """Raises `RedisError` when Redis does not answer."""
-    seen = heartbeats.last_seen("worker")
+    seen = heartbeats.missed("worker", now)
     alive = [name for name, moment in seen.items() if _is_alive(moment, now)]
     answers = _ask(alive) if alive else {}
     return [
@@ -90,7 +90,7 @@ def beats(now: datetime) -> list[Beat]:
     """Raises `RedisError` when Redis does not answer."""
     return [
         Beat(name=name, last_tick_at=moment, is_alive=_is_alive(moment, now))
-        for name, moment in heartbeats.last_seen("beat").items()
+        for name, moment in heartbeats.missed("beat", now).items()
     ]
 
 
@@ -104,7 +104,7 @@ def trackers(session: Session, now: datetime) -> list[Tracker]:
             is_alive=_is_alive(moment, now),
             follows=tuple(each for each in books if each.followed_by == name),
         )
-        for name, moment in heartbeats.last_seen("tracker").items()
+        for name, moment in heartbeats.missed("tracker", now).items()
     ]
 
 

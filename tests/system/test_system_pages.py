@@ -140,6 +140,28 @@ def test_signs_of_life_are_forgotten_after_a_day(engine: Engine) -> None:
     assert list(heartbeats.last_seen("worker")) == ["celery@new"]
 
 
+def test_a_restart_leaves_nobody_behind(engine: Engine) -> None:
+    for process in ("here:1", "here:2", "here:3"):
+        beat("beat", process, engine)
+        engine.advance(seconds=10)
+        beat("beat", process, engine)
+        engine.advance(minutes=5)
+    assert [each.name for each in workers.beats(engine.clock.now())] == ["here:3"]
+
+
+def test_of_two_the_one_that_is_gone_for_good_is_told_of(engine: Engine) -> None:
+    beat("worker", "celery@one", engine)
+    beat("worker", "celery@two", engine)
+    engine.advance(minutes=5)
+    beat("worker", "celery@one", engine)
+    assert [each.name for each in workers.workers(engine.clock.now())] == [
+        *("celery@one", "celery@two")
+    ]
+    engine.advance(minutes=1)
+    beat("worker", "celery@three", engine)
+    assert list(heartbeats.missed("worker", engine.clock.now())) == ["celery@three", "celery@one"]
+
+
 def test_without_redis_the_pieces_say_so(http: TestClient, redis_away: None) -> None:
     assert "Redis does not answer" in page(http, "/system/workers")
     html = page(http, "/system/stores")
