@@ -45,6 +45,13 @@ class Answer:
 
 
 _NEAR = Decimal("0.03")
+_LIMITS = {"o383": "max_quantity", "o451": "max_order_value"}
+"""What a limit of our own covers, since somebody has said how large an order may be."""
+
+
+def covered_by_limits(set_limits: Collection[str]) -> tuple[str, ...]:
+    """`set_limits` are the names of those that anybody has set."""
+    return tuple(each for each, limit in _LIMITS.items() if limit in set_limits)
 
 
 def covered_by_price(plan: OrderPlan, quote: Decimal | None) -> tuple[str, ...]:
@@ -80,7 +87,7 @@ def answer(
     if bare:
         return Answer(True, "policy: the strategy allows it", f"{bare[0]} is allowed")
     first = next(iter(message_ids))
-    why = COVERED.get(first, "the entry is near the market, and a target is meant to be away")
+    why = COVERED.get(first, "a limit of this order covers it")
     return Answer(True, f"policy: {first} is covered", why)
 
 

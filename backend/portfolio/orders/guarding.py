@@ -23,6 +23,7 @@ from backend.portfolio.orders.sending import Line
 from backend.portfolio.orders.settling import LOOKS, PAUSE_SECONDS, Settling
 from backend.trading import brackets, questions
 from backend.trading.brackets import Leg
+from backend.trading.numbers import plain
 from backend.trading.order_state import FINAL, LIVE, OrderState
 from backend.trading.plan import OrderPlan
 from backend.workflow.outcome import Outcome
@@ -50,7 +51,9 @@ def fault(bracket: Bracket) -> str | None:
     covered = _covered(bracket.stops)
     wanted = bracket.shares + (entry.quantity - entry.filled if is_live else 0)
     if covered <= 0 < wanted or covered < bracket.shares:
-        return f"{_words(bracket, Role.STOP)}, so {wanted:f} shares would be without protection"
+        return (
+            f"{_words(bracket, Role.STOP)}, so {plain(wanted)} shares would be without protection"
+        )
     if entry.filled == 0 and any(_is_gone(each) for each in bracket.children):
         return f"{_words(bracket, Role.TARGET)}, so the bracket is not the one that was decided"
     return None
@@ -142,7 +145,7 @@ class Guard:
         stop = self._place(entry_id, brackets.stop(plan, "stop", shares), Role.STOP)
         if stop.state in LIVE or stop.state is S.FILLED:
             self._note(
-                f"Of the bracket of {name} {wrong}. A stop over the {shares:f} shares that had"
+                f"Of the bracket of {name} {wrong}. A stop over the {plain(shares)} shares that had"
                 " filled took its place; there is no target any more."
             )
             return
@@ -153,11 +156,11 @@ class Guard:
         leg = brackets.at_market(self._plan(), "exit", shares)
         sold = self._place(entry_id, leg, Role.EXIT)
         if sold.state in LIVE or sold.state is S.FILLED:
-            self._note(f"{wrong}. {shares:f} shares were given up at the market.")
+            self._note(f"{wrong}. {plain(shares)} shares were given up at the market.")
         else:
             self._note(
-                f"{wrong}. Neither was the order that should have given up {shares:f} shares at the"
-                f" market.{_BARE}"
+                f"{wrong}. Neither was the order that should have given up {plain(shares)} shares"
+                f" at the market.{_BARE}"
             )
 
     def _place(self, entry_id: int, leg: Leg, role: Role) -> Order:

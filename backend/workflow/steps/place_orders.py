@@ -66,8 +66,6 @@ def place_orders(input: Input, tools: Tools) -> Output:
         # What was asked, answered and withdrawn stands on record all the same.
         found = found.model_copy(update={"placement": end.found})
         raise Ends(end.outcome, end.code, end.sentence, found=found) from None
-    for trouble in placement.troubles:
-        tools.note(trouble)
     return found.model_copy(update={"placement": placement})
 
 
@@ -214,9 +212,21 @@ def _check_and_reserve(input: Input, tools: Tools, quote: Quote) -> RiskReport:
         report = check_all(proposal, input.risk_settings, facts.limits_in_force)
         return _whole(report, plan.quantity)
 
-    return tools.desk.reserve(
-        _trade(input, quote), tools.broker.account_snapshot(input.account), judge
-    )
+    trade = _trade(input, _covered(facts, quote))
+    return tools.desk.reserve(trade, tools.broker.account_snapshot(input.account), judge)
+
+
+def _covered(input: Input, quote: Quote) -> tuple[str, ...]:
+    """The broker's questions about size and price that our own limits have answered."""
+    levels = (input.risk_settings, *input.limits_in_force.by_level().values())
+    names = {
+        name
+        for limits in levels
+        for name in type(limits).model_fields
+        if getattr(limits, name) is not None
+    }
+    by_price = questions.covered_by_price(input.order_plan, quote.last)
+    return (*by_price, *questions.covered_by_limits(names))
 
 
 def _whole(report: RiskReport, planned: Decimal) -> RiskReport:
@@ -231,7 +241,7 @@ def _whole(report: RiskReport, planned: Decimal) -> RiskReport:
     )
 
 
-def _trade(input: Input, quote: Quote) -> Trade:
+def _trade(input: Input, covered: tuple[str, ...]) -> Trade:
     return Trade(
         execution_id=input.execution_id,
         strategy_id=input.strategy_id,
@@ -245,5 +255,5 @@ def _trade(input: Input, quote: Quote) -> Trade:
         reason=input.signal.sentence,
         signal_expires_at=input.signal.expires_at,
         allow_questions=input.order_settings.allow_questions,
-        covered_questions=questions.covered_by_price(input.order_plan, quote.last),
+        covered_questions=covered,
     )

@@ -1,6 +1,7 @@
 from decimal import Decimal
 
 from backend.brokers.base import AccountSnapshot, Contract
+from backend.trading.numbers import plain
 from backend.trading.order_state import FINAL, OrderState
 from backend.trading.plan import OrderPlan
 from backend.trading.signal import Action
@@ -33,8 +34,6 @@ def reconcile(input: Input, tools: Tools) -> Output:
     """Wait a moment for fills, and write down what the broker's books say. It ends the execution:
     the rest of the trade's life is followed without it."""
     placement = tools.desk.reconcile(input.execution_id)
-    for trouble in placement.troubles:
-        tools.note(trouble)
     found = _found(input, placement, tools.broker.account_snapshot(input.account))
     entries = placement.entries
     if found.filled == 0 and all(each.state in FINAL for each in entries):
@@ -82,14 +81,14 @@ def _sentence(input: Input, found: Output) -> str:
     did = "Bought" if plan.side is Action.BUY else "Sold short"
     held = _protection(found.reconciled)
     if found.filled == 0:
-        order = f"{plan.side} {plan.quantity.normalize():f} {plan.symbol}"
+        order = f"{plan.side} {plain(plan.quantity)} {plan.symbol}"
         at = f" at {plan.entry:f} or better" if plan.order_type == "LMT" else ""
         return f"{order}{at} is at the broker and not filled yet; {held}."
-    of = "" if found.filled >= plan.quantity else f" of {plan.quantity.normalize():f}"
-    price = f" at {found.average_price.normalize():f}" if found.average_price else ""
+    of = "" if found.filled >= plan.quantity else f" of {plain(plan.quantity)}"
+    price = f" at {plain(found.average_price)}" if found.average_price else ""
     cost = f" for {found.commission:,.2f} {input.contract.currency} of commission"
     known = cost if found.commission else ", its commission is still to be told"
-    return f"{did} {found.filled.normalize():f}{of} {plan.symbol}{price}{known}; {held}."
+    return f"{did} {plain(found.filled)}{of} {plan.symbol}{price}{known}; {held}."
 
 
 def _protection(placement: Placement) -> str:
@@ -99,8 +98,8 @@ def _protection(placement: Placement) -> str:
     ]
     if not stops:
         return "no stop is at work"
-    covered = sum((each.quantity for each in stops), Decimal(0)).normalize()
-    words = f"stops over {covered:f} shares"
+    covered = plain(sum((each.quantity for each in stops), Decimal(0)))
+    words = f"stops over {covered} shares"
     return (
         f"{words} and {len(targets)} targets are held by the broker"
         if targets

@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy import select
 
 from backend.core.database import transaction
+from backend.executions import waiting
 from backend.executions.executor import StrategyExecutor
-from backend.executions.models import Execution
+from backend.executions.models import Execution, Status
 from backend.papergateway.faults import FaultKind
-from backend.portfolio import halts, limits
+from backend.portfolio import approvals, halts, limits
 from backend.portfolio.orders.desk import DatabaseDesk
 from backend.portfolio.orders.models import Order, OrderQuestion, RoundTrip
-from backend.trading.order_state import FINAL
+from backend.trading.order_state import FINAL, OrderState
+from backend.workflow.asking import ApprovalState
 from backend.workflow.outcome import Outcome
 from tests.support.live_engine import Engine, definition, read
 
@@ -315,3 +317,86 @@ def test_of_two_that_would_pass_a_limit_together_one_goes_out(engine: Engine) ->
     assert ending(ended[0]) == (Outcome.BLOCKED, "max_gross_exposure")
     assert ended[1].outcome is Outcome.ORDERED, ended[1].reason
     assert positions(engine) == {"AAPL": 100}
+
+
+# --- people and sessions -------------------------------------------------------------------------
+
+
+def answer(engine: Engine, execution_id: int, state: ApprovalState) -> None:
+    with transaction() as session:
+        [row] = approvals.waiting(session, engine.clock.now())
+        approvals.decide(session, engine.clock, row.id, answer=state, actor="person:ann")
+        waiting.wake(session, engine.clock, execution_id)
+
+
+def test_in_mode_approve_nothing_is_kept_or_sent_before_a_yes(engine: Engine) -> None:
+    execution_id = engine.start(engine.save(definition(**TRADE | {"mode": "approve"})))[0]
+    assert engine.executor.run(execution_id) is None
+    assert read(execution_id)[0].status is Status.WAITING
+    assert orders() == []
+    assert working(engine) == []
+    engine.advance(minutes=2)
+    answer(engine, execution_id, ApprovalState.APPROVED)
+    engine.executor.run(execution_id)
+    execution, records = read(execution_id)
+    assert execution.outcome is Outcome.ORDERED, execution.reason
+    placed = next(each for each in records[::-1] if each.step == "place_orders")
+    assert (placed.output or {})["approval"]["decided_by"] == "person:ann"
+    assert positions(engine) == {"AAPL": 100}
+
+
+def test_a_no_ends_it_without_an_order(engine: Engine) -> None:
+    execution_id = engine.start(engine.save(definition(**TRADE | {"mode": "approve"})))[0]
+    engine.executor.run(execution_id)
+    answer(engine, execution_id, ApprovalState.REJECTED)
+    engine.executor.run(execution_id)
+    assert ending(read(execution_id)[0]) == (Outcome.REJECTED, "rejected")
+    assert orders() == []
+
+
+def test_a_yes_is_held_against_the_limits_of_its_own_moment(engine: Engine) -> None:
+    execution_id = engine.start(engine.save(definition(**TRADE | {"mode": "approve"})))[0]
+    engine.executor.run(execution_id)
+    account = next(each.id for each in engine.tools.broker.accounts() if each.is_selected)
+    with transaction() as session:
+        strict = limits.checked({"max_order_value": 10_000})
+        limits.save(session, engine.clock, account=account, limits=strict, actor="person:ann")
+    answer(engine, execution_id, ApprovalState.APPROVED)
+    engine.executor.run(execution_id)
+    execution = read(execution_id)[0]
+    assert ending(execution) == (Outcome.BLOCKED, "max_order_value")
+    assert "planned when more fitted" in (execution.reason or "")
+    assert orders() == []
+
+
+def test_a_limit_of_our_own_answers_the_brokers_about_size(engine: Engine) -> None:
+    execution = run(engine, risk__max_quantity=300, risk__max_order_value=200_000)
+    assert execution.outcome is Outcome.ORDERED, execution.reason
+    assert positions(engine) == {"AAPL": 300}
+
+
+@pytest.mark.parametrize("event", [FaultKind.COMPETING, FaultKind.SSO_EXPIRED])
+def test_without_a_session_it_is_parked_and_nothing_is_sent(
+    engine: Engine, event: FaultKind
+) -> None:
+    def lose() -> None:
+        engine.gateway.control.add_fault(kind=event.value, path="*", times=1)
+
+    execution_id = engine.start(engine.save(definition(**TRADE)))[0]
+    meanwhile(engine, lose).executor.run(execution_id)
+    execution = read(execution_id)[0]
+    assert execution.status is Status.PARKED
+    assert execution.current_step == "place_orders"
+    assert orders() == []
+    assert working(engine) == []
+
+
+def test_an_order_that_cannot_be_found_and_whose_time_is_over_is_given_up(engine: Engine) -> None:
+    fault(engine, FaultKind.STALE_REPLY_LOST, path=REPLY)
+    # The twenty seconds of looking outlast the signal.
+    soon = meanwhile(engine, lambda: engine.advance(seconds=55))
+    execution = run(soon, signal__expires_after_minutes=1)
+    assert ending(execution) == (Outcome.FAILED, "order_lost")
+    assert "It was not sent again: The signal was good until" in (execution.reason or "")
+    assert {order.state for order in orders()} == {OrderState.LOST}
+    assert working(engine) == []
