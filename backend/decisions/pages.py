@@ -13,7 +13,10 @@ from backend.decisions import service
 from backend.decisions.cards import Card
 from backend.decisions.service import BUCKETS, Filters, Summary
 from backend.trading.signal import Action
+from backend.web import sessions
+from backend.web.live import HubDep, follow_changes, stream
 from backend.web.rendering import templates
+from backend.web.state import ClockDep
 from backend.workflow.outcome import Outcome
 
 router = APIRouter(include_in_schema=False)
@@ -42,11 +45,13 @@ class Asked:
 @router.get("/decisions")
 def list_decisions(request: Request, session: SessionDep) -> Response:
     asked = _asked(request)
+    mark = service.mark(session)  # read first: what comes meanwhile is news to the page
     rows, summary = [], Summary(actions={}, buckets={})
     if not asked.errors:
         rows = service.find(session, asked.filters)
         summary = service.summary(session, asked.filters)
     context = {
+        "mark": mark,
         "asked": asked,
         "cards": [Card(row) for row in rows],
         "summary": summary,
@@ -59,6 +64,13 @@ def list_decisions(request: Request, session: SessionDep) -> Response:
     }
     status = 422 if asked.errors else 200
     return templates.TemplateResponse(request, "decisions/list.html", context, status_code=status)
+
+
+@router.get("/live/decisions")
+def follow_decisions(request: Request, hub: HubDep, clock: ClockDep, known: str = "") -> Response:
+    last_seen = request.headers.get("Last-Event-ID", known)
+    may_read = sessions.watch(clock, request.state.browser_session)
+    return stream(follow_changes(hub, service.SUBJECT, last_seen, service.mark, may_read))
 
 
 def _older(asked: Asked, rows: list[service.Listed]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVarTuple
 from sqlalchemy import Integer, Row, Select, cast, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from backend.core.clock import to_ms
 from backend.core.values import Timeframe
 from backend.decisions.models import Decision
 from backend.executions.models import Execution
@@ -18,6 +19,8 @@ from backend.trading.signal import Action
 from backend.workflow.outcome import Outcome
 
 PAGE = 24
+SUBJECT = "decisions"
+"""What open pages watch."""
 BUCKETS = 10
 """Of confidence: tenths."""
 
@@ -87,6 +90,21 @@ class Summary:
     def trades(self) -> Share:
         trades = (self.actions.get(action, NONE) for action in (Action.BUY, Action.SELL))
         return sum(trades, NONE)
+
+
+def mark(session: Session) -> str:
+    """
+    A short text that is another one as soon as a decision came, or more is known of one.
+
+    Each part is the end of an index: whatever is looked at again waits for a later moment then.
+    """
+    newest = session.scalar(select(func.max(Decision.recorded_at)))
+    next_look = session.scalar(
+        select(func.min(Decision.next_look_at)).where(Decision.next_look_at.is_not(None))
+    )
+    unended = session.scalar(select(func.count()).where(Decision.outcome.is_(None)))
+    moments = [str(to_ms(each)) if each else "" for each in (newest, next_look)]
+    return ".".join([*moments, str(unended)])
 
 
 def find(session: Session, filters: Filters, limit: int = PAGE) -> list[Listed]:

@@ -1,9 +1,11 @@
 """What workers do for decisions when Beat asks."""
 
+from backend.core import events
 from backend.core.errors import OutsideError
 from backend.core.logging import get_logger
 from backend.core.queue import queue
 from backend.decisions import following, gathering
+from backend.decisions.service import SUBJECT
 from backend.executions.tools import live_tools
 
 logger = get_logger(__name__)
@@ -15,7 +17,7 @@ app = queue()
 def gather() -> None:
     """Until nothing is missing, so that a long-grown house is caught up with at once."""
     while gathering.gather(live_tools().storage):
-        pass
+        events.publish(SUBJECT)
 
 
 @app.task(name="decisions.follow")  # type: ignore[untyped-decorator]
@@ -28,4 +30,5 @@ def follow() -> None:
         logger.warning("decisions_not_followed", code=error.code, reason=error.message)
         return
     if changed:
+        events.publish(SUBJECT)
         logger.info("decisions_followed", changed=changed)

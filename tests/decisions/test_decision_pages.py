@@ -269,3 +269,20 @@ def test_the_api_says_the_same(api: Api, decided: Engine) -> None:
         api.refused("GET", "/decisions", 422, params={"since": "2026-01-01T00:00:00"})["field"]
         == "since"
     )
+
+
+def test_open_pages_are_told_of_whatever_is_new(http: TestClient, engine: Engine) -> None:
+    def mark() -> str:
+        with transaction() as session:
+            return service.mark(session)
+
+    seen = [mark()]
+    engine.run(definition(name="first"))
+    gathering.gather(engine.tools.storage)
+    seen.append(mark())
+    with transaction() as session:
+        row = session.scalars(select(Decision)).one()
+        row.next_look_at, row.outcome = engine.clock.now() + timedelta(days=9), None
+    seen.append(mark())
+    assert len(set(seen)) == len(seen)
+    assert f'data-live="/live/decisions?known={mark()}"' in text_of(http.get("/decisions"))
