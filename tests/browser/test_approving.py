@@ -46,6 +46,7 @@ def test_a_question_appears_by_itself_and_one_tap_approves_it(phone: Page, site:
     execution_id = ask(site)
     card = phone.locator("#waiting li").first
     expect(card).to_contain_text("AAPL", timeout=20_000)
+    expect(phone.locator("#waiting-on-menu")).to_have_text("1")
     assert phone.evaluate("window.neverReloaded") is True
     assert is_as_large_as_a_thumb(phone, "Approve")
     assert is_as_large_as_a_thumb(phone, "Reject")
@@ -64,7 +65,7 @@ def test_the_page_of_one_shows_chart_quote_and_countdown_and_keeps_the_answer_in
     execution_id = ask(site)
     phone.goto("/approvals")
     phone.get_by_role("link", name="Chart and reasons").tap()
-    expect(phone.locator("#quote")).to_contain_text("Drift since")
+    expect(phone.locator("#quote")).to_contain_text("Drift since", timeout=20_000)
     expect(phone.locator("[data-countdown-text]")).to_have_text(re.compile(r"1[45]:\d\d"))
     phone.locator("#chart").scroll_into_view_if_needed()
     expect(phone.locator("#chart .js-plotly-plot .main-svg").first).to_be_visible(timeout=30_000)
