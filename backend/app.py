@@ -41,7 +41,8 @@ from backend.notifications import pages as notifications_pages
 from backend.overview import api as overview_api
 from backend.overview import going_live_api, going_live_pages
 from backend.overview import pages as overview_pages
-from backend.portfolio import order_pages
+from backend.portfolio import api as portfolio_api
+from backend.portfolio import order_api, order_pages
 from backend.portfolio import pages as portfolio_pages
 from backend.portfolio.approvals import DatabaseApprovals
 from backend.portfolio.metrics import OrderMetrics
@@ -65,7 +66,7 @@ from backend.workflow.steps import Tools
 APIS = (
     *(version_api, strategies_api, replay_api, executions_api, following_api, market_api),
     *(decisions_api, overview_api, risk_api, system_api, approvals_api, notifications_api),
-    *(journal_api, usage_api, going_live_api),
+    *(journal_api, usage_api, going_live_api, order_api, portfolio_api),
 )
 PAGES = (
     *(overview_pages, system_pages, audit_pages, list_pages, rerun_pages, replay_pages, pages),

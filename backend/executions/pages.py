@@ -1,5 +1,6 @@
 """The page of one execution: why it did or did not want to trade, step by step, live."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
@@ -17,6 +18,8 @@ from backend.executions.following_api import exported
 from backend.executions.models import ArtifactRow, Execution, LineageRecord, Status
 from backend.executions.series_table import series_table
 from backend.executions.sheet import Sheet
+from backend.portfolio.orders import listing as orders
+from backend.portfolio.orders.listing import Listed
 from backend.storage.base import Storage
 from backend.web import sessions
 from backend.web.live import HubDep, LastSeen, stream
@@ -44,7 +47,12 @@ def show_execution(
     request: Request, session: SessionDep, clock: ClockDep, execution_id: Id, step: StepName = ""
 ) -> Response:
     shown = sheet.read(session, execution_id, clock.now(), step=step)
-    context = {"sheet": sheet.with_actions(session, shown)}
+    context = {
+        # Read first: what happens while the rest is read is news to the page.
+        "orders_mark": orders.mark(session),
+        "orders": orders.of_execution(session, execution_id),
+        "sheet": sheet.with_actions(session, shown),
+    }
     return templates.TemplateResponse(request, "executions/detail.html", context)
 
 
@@ -68,7 +76,8 @@ def follow_execution(
 def _parts_by(clock: Clock) -> live.Look:
     def look(session: Session, execution: Execution, known: int) -> list[bytes]:
         shown = sheet.read(session, execution.id, clock.now())
-        parts = orjson.dumps(page_parts(shown, known)).decode()
+        made = orders.of_execution(session, execution.id)
+        parts = orjson.dumps(page_parts(shown, known) | _orders_part(shown, made)).decode()
         number = str(shown.execution.record_count)
         events = [format_sse_event(event="parts", id=number, data_str=parts)]
         if shown.execution.status is Status.FINISHED:
@@ -87,6 +96,11 @@ def page_parts(shown: Sheet, known: int) -> dict[str, str]:
         if step.is_running or any(record.sequence >= known for record in step.records):
             parts[f"step-{step.name}"] = str(macros.step_part(shown, step))
     return parts
+
+
+def _orders_part(shown: Sheet, made: Sequence[Listed]) -> dict[str, str]:
+    template = templates.env.get_template("executions/_orders.html")
+    return {"run-orders": template.render(sheet=shown, orders=made)}
 
 
 @router.get("/executions/{execution_id}/records/{sequence}")

@@ -73,6 +73,11 @@ LETS_ORDERS_OUT = {
     ("POST", "/api/risk/halts/release"),
     ("POST", "/api/approvals/1/approve"),
     ("POST", "/api/live-trading/1/confirm"),
+    ("POST", "/api/orders/1/cancel"),
+    ("PATCH", "/api/orders/1"),
+    ("POST", "/api/portfolio/1/positions/1/close"),
+    ("POST", "/api/round-trips/1/close"),
+    ("POST", "/api/drifts/1/explain"),
 }
 
 
