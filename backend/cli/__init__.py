@@ -23,6 +23,7 @@ COMMANDS = {
     "run": "backend.cli.run:run",
     "strategy": "backend.cli.strategy:app",
     "executions": "backend.cli.executions:executions",
+    "orders": "backend.cli.orders:orders",
     "lineage": "backend.cli.lineage:lineage",
     "verify": "backend.cli.verify:verify",
     "link": "backend.cli.link:link",
@@ -49,7 +50,7 @@ STANDS_ALONE = {"up", "attend", "gateway", "test"}
 """Commands that must not be led to the running stack's database."""
 
 NEEDS_DATABASE = {
-    *("run", "strategy", "executions", "lineage", "verify", "replay", "diff"),
+    *("run", "strategy", "executions", "orders", "lineage", "verify", "replay", "diff"),
     *("limits", "link", "password", "person", "api-key", "notify"),
 }
 

@@ -93,7 +93,8 @@ def _filters(
     outcome: Outcome | None = None,
     since: Moment = None,
     until: Moment = None,
-    has_plan: Annotated[bool, Query(description="Only with an order or a plan of one.")] = False,
+    has_plan: Annotated[bool, Query(description="Only with a plan of an order.")] = False,
+    has_orders: Annotated[bool, Query(description="Only those that led to orders.")] = False,
     before: Id = None,
 ) -> Filters:
     for name, moment in (("since", since), ("until", until)):
@@ -109,6 +110,7 @@ def _filters(
         since=since,
         until=until,
         has_plan=has_plan,
+        has_orders=has_orders,
         before=before,
     )
 

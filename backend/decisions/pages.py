@@ -22,7 +22,7 @@ from backend.workflow.outcome import Outcome
 router = APIRouter(include_in_schema=False)
 
 LARGEST_ID = 2**63 - 1
-NAMES = ("strategy", "symbol", "action", "outcome", "since", "until", "plan")
+NAMES = ("strategy", "symbol", "action", "outcome", "since", "until", "plan", "orders")
 
 
 @dataclass
@@ -114,7 +114,9 @@ def _asked(request: Request) -> Asked:
         "until": _read(asked, "until", lambda text: _day(text) + timedelta(days=1)),
         "before": _before(asked, request.query_params.get("before", "")),
     }
-    asked.filters = Filters(**found, has_plan=bool(given.get("plan")))
+    asked.filters = Filters(
+        **found, has_plan=bool(given.get("plan")), has_orders=bool(given.get("orders"))
+    )
     return asked
 
 

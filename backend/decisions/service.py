@@ -14,6 +14,7 @@ from backend.core.values import Timeframe
 from backend.decisions.models import Decision
 from backend.executions.models import Execution
 from backend.market.marks import DecisionMark
+from backend.portfolio.orders.models import RoundTrip
 from backend.strategies.models import Strategy, StrategyVersion
 from backend.trading.signal import Action
 from backend.workflow.outcome import Outcome
@@ -39,6 +40,8 @@ class Filters:
     until: datetime | None = None
     """Decisions of this moment are no longer in."""
     has_plan: bool = False
+    has_orders: bool = False
+    """Orders were made of it, whatever became of them."""
     before: int | None = None
 
 
@@ -49,6 +52,8 @@ class Listed:
     strategy_version: int
     cost_usd: Decimal
     tokens: int
+    trip: RoundTrip | None
+    """The trade that it led to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,11 +116,17 @@ def find(session: Session, filters: Filters, limit: int = PAGE) -> list[Listed]:
     """Newest first, at most `limit`."""
     query = (
         select(
-            Decision, Strategy.name, StrategyVersion.number, Execution.cost_usd, Execution.tokens
+            Decision,
+            Strategy.name,
+            StrategyVersion.number,
+            Execution.cost_usd,
+            Execution.tokens,
+            RoundTrip,
         )
         .join(Strategy, Strategy.id == Decision.strategy_id)
         .join(StrategyVersion, StrategyVersion.id == Decision.strategy_version_id)
         .join(Execution, Execution.id == Decision.execution_id)
+        .outerjoin(RoundTrip, RoundTrip.execution_id == Decision.execution_id)
         .order_by(Decision.as_of.desc(), Decision.execution_id.desc())
         .limit(limit)
     )
@@ -125,9 +136,14 @@ def find(session: Session, filters: Filters, limit: int = PAGE) -> list[Listed]:
     rows = session.execute(_narrowed(query, filters)).all()
     return [
         Listed(
-            decision=decision, strategy_name=name, strategy_version=number, cost_usd=cost, tokens=t
+            decision=decision,
+            strategy_name=name,
+            strategy_version=number,
+            cost_usd=cost,
+            tokens=t,
+            trip=trip,
         )
-        for decision, name, number, cost, t in rows
+        for decision, name, number, cost, t, trip in rows
     ]
 
 
@@ -205,4 +221,6 @@ def _narrowed(query: Select[*Columns], filters: Filters) -> Select[*Columns]:
         query = query.where(Decision.as_of < filters.until)
     if filters.has_plan:
         query = query.where(Decision.has_plan)
+    if filters.has_orders:
+        query = query.where(Decision.execution_id.in_(select(RoundTrip.execution_id)))
     return query

@@ -1,5 +1,6 @@
 """The first page, and the part of it that is asked for after it has come."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,9 +11,13 @@ from backend.approvals import view as approvals
 from backend.core.database import SessionDep
 from backend.executions import live
 from backend.executions.health import Board
-from backend.overview import checklist, due, gateway, money, runs
+from backend.overview import checklist, due, gateway, holding, money, runs
+from backend.portfolio import approvals as questions
 from backend.portfolio import halts
+from backend.portfolio import pages as portfolio_pages
 from backend.trading.oversight import Halt
+from backend.web import sessions
+from backend.web.live import HubDep, follow_changes, stream
 from backend.web.rendering import templates
 from backend.web.state import ClockDep
 
@@ -31,11 +36,13 @@ def show_overview(
 ) -> Response:
     now = clock.now()
     board: Board = request.app.state.health
+    standing = request.app.state.standing()
     context = {
         # Read first: what happens while the rest is read is news to the page.
-        "mark": live.mark_of_all(session),
+        "mark": _mark(session, now),
         "now": now,
         "halts": _halts(session),
+        "holding": holding.account(session, standing.account if standing else None),
         "checklist": _checklist(request, session, is_wanted=is_wanted),
         "line": gateway.line(session, now),
         "day": runs.day(session, now),
@@ -48,6 +55,23 @@ def show_overview(
         "health": board.known,
     }
     return templates.TemplateResponse(request, "overview/overview.html", context)
+
+
+@router.get("/live/overview")
+def follow_overview(request: Request, hub: HubDep, clock: ClockDep, known: str = "") -> Response:
+    """What this page watches: executions, orders, money and questions to people."""
+    last_seen = request.headers.get("Last-Event-ID", known)
+    may_read = sessions.watch(clock, request.state.browser_session)
+
+    def mark(session: Session) -> str:
+        return _mark(session, clock.now())
+
+    return stream(follow_changes(hub, "executions", last_seen, mark, may_read))
+
+
+def _mark(session: Session, now: datetime) -> str:
+    marks = (live.mark_of_all(session), portfolio_pages.mark(session), questions.mark(session, now))
+    return "/".join(marks)
 
 
 @router.get("/overview/health")

@@ -96,7 +96,7 @@ def test_positions_exposure_equity_and_books_are_told(api: Api) -> None:
     worth(100_000)
     number = drifted(100, 130)
     [row] = api.get(f"/portfolio/{ACCOUNT}/positions")["positions"]
-    assert (Decimal(row["risk_to_stop"]), Decimal(row["others"])) == (900, 30)
+    assert [Decimal(row["risk_to_stop"]), Decimal(row["others"])] == [Decimal(900), Decimal(30)]
     assert row["parts"][0]["strategy_name"] == "Always long"
     exposure = api.get(f"/portfolio/{ACCOUNT}/exposure")
     assert Decimal(exposure["gross"]) == 13_520

@@ -13,7 +13,9 @@ from backend.core.database import transaction
 from backend.decisions import gathering, service
 from backend.decisions.models import Decision
 from backend.decisions.results import Touched
+from backend.portfolio.orders.models import RoundTrip
 from backend.trading.signal import Action
+from tests.support.kept_orders import trade
 from tests.support.live_engine import FRIDAY, Engine, definition
 from tests.support.web_client import Api, text_of
 
@@ -286,3 +288,24 @@ def test_open_pages_are_told_of_whatever_is_new(http: TestClient, engine: Engine
     seen.append(mark())
     assert len(set(seen)) == len(seen)
     assert f'data-live="/live/decisions?known={mark()}"' in text_of(http.get("/decisions"))
+
+
+def test_decisions_with_orders_are_found_and_tell_what_became_of_them(
+    http: TestClient, api: Api, decided: Engine
+) -> None:
+    with transaction() as session:
+        execution_id = session.scalars(select(Decision.execution_id)).one()
+    html = page(http, "/decisions?orders=1")
+    assert "No decisions match" in html
+    trip = trade(execution_id=execution_id)
+    html = page(http, "/decisions?orders=1")
+    assert f'href="/journal/{trip.id}"' in html
+    assert "100 held" in html
+    assert api.get("/decisions", has_orders=True)["decisions"]
+    with transaction() as session:
+        row = session.get_one(RoundTrip, trip.id)
+        row.closed_at, row.exit_reason, row.left = FRIDAY, "target", Decimal(100)
+        row.gross_pnl, row.commission = Decimal(998), Decimal(2)
+    html = page(http, "/decisions?orders=1")
+    assert "closed by target" in html
+    assert "$996.00" in html

@@ -14,11 +14,12 @@ from backend.core.database import transaction
 from backend.core.outbox import outbox
 from backend.executions import leases, sheet
 from backend.executions.models import Execution, LineageRecord
-from backend.executions.pages import page_parts
+from backend.executions.pages import _parts_by, page_parts
 from backend.executions.replays import service as replay
 from backend.executions.replays.changes import Wanted
 from backend.storage.filesystem import FilesystemStorage
 from backend.strategies import prompts
+from tests.support.kept_orders import trade
 from tests.support.live_engine import FRIDAY, Engine, definition, example, read
 from tests.support.web_client import text_of
 
@@ -422,3 +423,29 @@ def test_records_outlive_the_code_that_wrote_them(http: TestClient, engine: Engi
     assert len(states(run_page(http, execution.id))) == 13
     _, records = read(execution.id)
     assert page(http, f"/executions/{execution.id}/records/{records[3].sequence}")
+
+
+def test_the_orders_of_an_execution_show_as_they_stand_now(
+    http: TestClient, engine: Engine
+) -> None:
+    execution, _ = engine.run()
+    html = run_page(http, execution.id)
+    assert "as they stand now" not in html
+    assert "data-live=" not in html
+    trip = trade(execution_id=execution.id)
+    html = run_page(http, execution.id)
+    orders = part(html, "run-orders")
+    for said in ("Entry", "Stop", "Target", "100 of 100", "+0.02", f"/journal/{trip.id}"):
+        assert said in orders, said
+    # They live on after the execution, and so does the page.
+    assert 'data-live="/live/orders?known=' in html
+
+
+def test_orders_come_with_the_news_of_a_run(engine: Engine) -> None:
+    execution, _ = engine.run()
+    trade(execution_id=execution.id)
+    with transaction() as session:
+        row = session.get_one(Execution, execution.id)
+        events = _parts_by(engine.clock)(session, row, 0)
+    assert b"run-orders" in events[0]
+    assert b"as they stand now" in events[0]

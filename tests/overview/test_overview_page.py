@@ -20,6 +20,8 @@ from backend.overview.checklist import EXAMPLE_AUTHOR
 from backend.portfolio import halts
 from backend.strategies import prompts
 from backend.strategies import service as strategies
+from tests.support.kept_orders import drifted, trade
+from tests.support.kept_orders import look as kept_look
 from tests.support.live_engine import FRIDAY, Engine, definition
 from tests.support.web_client import Api, text_of
 
@@ -337,3 +339,35 @@ def test_programs_get_the_same(api: Api, engine: Engine) -> None:
         "reserved_usd": "0.50000000",
         "reserved_tokens": 1000,
     }
+
+
+def test_the_money_at_stake_stands_on_top_with_its_moment(http: TestClient) -> None:
+    assert "Open risk" not in page(http)
+    trade()
+    kept_look()
+    html = page(http)
+    figures = html.partition('id="account"')[2].partition("</section>")[0]
+    for said in ("$100,000.00", "+$120.50", "$900.00", "0.90 % of equity", "15:30 EST"):
+        assert said in figures, said
+    assert re.search(r'href="/orders">2</a>', figures)
+
+
+def test_a_difference_that_blocks_orders_stands_on_top(http: TestClient) -> None:
+    trade()
+    kept_look()
+    drifted(100, 80)
+    html = page(http)
+    assert "Our books and the broker&#39;s differ" in html or "broker's differ" in html
+    assert "/portfolio?account=DUP123456" in html
+
+
+def test_the_page_is_told_when_orders_or_questions_change(http: TestClient, engine: Engine) -> None:
+    def mark() -> str:
+        found = re.search(r'data-live="/live/overview\?known=([^"]+)"', page(http))
+        assert found
+        return found[1]
+
+    before = mark()
+    assert mark() == before
+    trade()
+    assert mark() != before
