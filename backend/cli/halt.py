@@ -1,3 +1,4 @@
+import time
 from typing import Annotated
 
 import typer
@@ -7,13 +8,17 @@ from rich.markup import escape
 from backend.core.database import DatabaseAway, transaction
 from backend.core.errors import Conflict, InvalidInput, NotFound
 from backend.core.settings import settings
-from backend.portfolio import halts
+from backend.portfolio import halt_progress, halts
+from backend.portfolio.halt_progress import Progress
 from backend.portfolio.models import Scope
 from backend.risk import service as risk
 from backend.trading.oversight import IN_WORDS, Meaning
 
 Account = Annotated[str | None, typer.Option(help="Only this account; everything by default.")]
 Strategy = Annotated[str | None, typer.Option(help="Only this strategy, by name or number.")]
+
+
+LOOK_SECONDS = 1.0
 
 
 def halt(
@@ -30,6 +35,9 @@ def halt(
         bool, typer.Option("--flatten", help="Also cancel every order and close every position.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before flattening.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Watch until the broker shows nothing left.")
+    ] = False,
 ) -> None:
     """Stop new orders at once; without a database by the file HALT in GLASSBOX_HOME."""
     console = Console()
@@ -41,7 +49,7 @@ def halt(
     try:
         with transaction() as session:
             target = risk.target(session, account=account, strategy=strategy)
-            halts.pull(
+            row = halts.pull(
                 session,
                 settings().clock,
                 scope=target.scope,
@@ -59,6 +67,38 @@ def halt(
     if meaning != "stop":
         console.print("The tracker carries it out; the page /risk shows how far it is.")
     console.print("Undo with: glassbox release")
+    if wait and meaning != "stop":
+        _watch(console, row.id)
+
+
+def _watch(console: Console, halt_id: int) -> None:
+    """Until all of it is verified, or a person is needed; who stops watching undoes nothing."""
+    said: list[str] = []
+    while True:
+        with transaction() as session:
+            found = halt_progress.read(session, halt_id)
+        now = [line for each in found for line in _lines(each)]
+        for line in now:
+            if line not in said:
+                console.print(escape(line))
+        said = now
+        if any(each.work.trouble for each in found):
+            raise typer.Exit(1)
+        if found and all(each.verified_at for each in found):
+            console.print("[green]Verified at the broker:[/] nothing is left.")
+            return
+        time.sleep(LOOK_SECONDS)
+
+
+def _lines(progress: Progress) -> list[str]:
+    work, name = progress.work, progress.account
+    gone = sum(each.gone_at is not None for each in work.cancelled)
+    return [
+        *(f"{name}: {each.symbol}: {each.outcome}" for each in progress.closings),
+        *(f"{name}: left: {each}" for each in work.left),
+        *(f"{name}: needs you: {each}" for each in work.trouble),
+        f"{name}: {gone} of {len(work.cancelled)} orders cancelled.",
+    ]
 
 
 def _meaning(*, cancel: bool, flatten: bool) -> Meaning:

@@ -12,7 +12,8 @@ from backend.core.clock import SystemClock
 from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.executions.models import GatewayState
-from backend.portfolio import halts, limits
+from backend.portfolio import halt_progress, halts, limits
+from backend.portfolio.halt_progress import Work
 from backend.strategies import prompts, service
 from tests.support.live_engine import FRIDAY, definition
 
@@ -111,6 +112,38 @@ def test_what_a_halt_means_is_said_and_flattening_is_asked_about_first() -> None
     assert "The tracker carries it out" in sure.output
     assert meanings() == ["flatten"]
     assert "halted already (flatten)" in types("halt", "--cancel").output
+
+
+def test_waiting_shows_how_far_it_is_and_ends_with_the_proof(
+    account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Work] = [Work(), Work(left=("AAPL is being closed.",))]
+
+    def next_look(_seconds: float) -> None:
+        """As the tracker would write it meanwhile."""
+        with transaction() as session:
+            halt_id = halts.in_force(session)[0].id
+            halt_progress.keep(session, halt_id, account, FRIDAY, looks.pop())
+
+    monkeypatch.setattr("backend.cli.halt.time.sleep", next_look)
+    done = types("halt", "--flatten", "--yes", "--wait")
+    assert done.exit_code == 0, done.output
+    assert "left: AAPL is being closed." in done.output
+    assert "Verified at the broker: nothing is left." in done.output
+
+
+def test_waiting_ends_where_a_person_is_needed(
+    account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trouble(_seconds: float) -> None:
+        with transaction() as session:
+            halt_id = halts.in_force(session)[0].id
+            halt_progress.keep(session, halt_id, account, FRIDAY, Work(trouble=("Look.",)))
+
+    monkeypatch.setattr("backend.cli.halt.time.sleep", trouble)
+    done = types("halt", "--cancel", "--wait")
+    assert done.exit_code == 1
+    assert "needs you: Look." in done.output
 
 
 @pytest.mark.parametrize(

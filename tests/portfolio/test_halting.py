@@ -15,10 +15,13 @@ from backend.notifications.models import Notification
 from backend.portfolio import equity, halt_progress, halting, halts
 from backend.portfolio.halt_progress import Progress
 from backend.portfolio.models import HaltRow
+from backend.portfolio.orders.desk import DatabaseDesk
 from backend.portfolio.orders.models import Closing, Order, Role, RoundTrip
+from backend.strategies import service as strategies
+from backend.strategies.models import Strategy
 from backend.trading.order_state import OrderState
 from tests.support.held_trades import followed, held, orders_of, read_trip, traded, yes_to_all
-from tests.support.live_engine import Engine
+from tests.support.live_engine import Engine, definition, read
 
 S = OrderState
 MSFT = 272093
@@ -289,3 +292,33 @@ def test_while_nobody_is_logged_in_it_says_so_and_goes_on_later(
     assert progress(halt_id).verified_at is not None
     with transaction() as session:
         assert len(session.scalars(select(Closing)).all()) == 1
+
+
+def test_a_switch_pulled_while_an_order_goes_out_catches_it_afterwards(engine: Engine) -> None:
+    """Between the last look at the switch and the broker there is always a moment."""
+    real = engine.tools.broker
+
+    class Unlucky:
+        def __getattr__(self, name: str) -> Any:
+            if name == "place" and not pulled:
+                pulled.append(pull(engine, "flatten"))
+            return getattr(real, name)
+
+    pulled: list[int] = []
+    broker: Any = Unlucky()
+    desk = DatabaseDesk(broker, engine.clock, sleep=engine.gateway.control.advance)
+    execution, _ = engine.with_tools(broker=broker, desk=desk).run(definition(mode="trade"))
+    assert pulled
+    watch(engine, 8)
+    assert held(engine) == 0
+    assert working(engine) == set()
+    assert progress(pulled[0]).verified_at is not None
+    # The next one does not come so far.
+    [again] = engine.start(_strategy(execution.strategy_id))
+    engine.executor.run(again)
+    assert read(again)[0].reason_code == "halted"
+
+
+def _strategy(strategy_id: int) -> Strategy:
+    with transaction() as session:
+        return strategies.get(session, strategy_id)
