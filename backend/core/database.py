@@ -76,6 +76,8 @@ def engine() -> Engine:
         max_overflow=20,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
+        # The many updates of one flush go together, not in a round trip each.
+        executemany_mode="values_plus_batch",
         connect_args={"connect_timeout": 5, "application_name": "glassbox"},
     )
     event.listen(made, "checkin", _note_return)
