@@ -1,6 +1,8 @@
 """`tell`: the one way by which news is kept. It goes out once it is committed."""
 
+import math
 import re
+import time
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -18,6 +20,8 @@ logger = get_logger(__name__)
 SUBJECT = "notifications"
 """What open pages watch."""
 DELIVER_TASK = "notifications.deliver"
+REST_SECONDS = 30.0
+"""After a queue that was away; Beat asks every ten."""
 LONGEST_TITLE = 150
 LONGEST_TEXT = 2_000
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]+")
@@ -77,7 +81,7 @@ def tell(
     found = session.execute(_KEEP, values).one()
     if found.told:
         after_commit(session, lambda: events.publish(SUBJECT))
-    if found.on_its_way:
+    if found.on_its_way and ask_for_delivery not in session.info.get("after_commit", ()):
         after_commit(session, ask_for_delivery)
     return bool(found.told)
 
@@ -98,8 +102,17 @@ def clean(words: str, longest: int) -> str:
 
 
 def ask_for_delivery() -> None:
-    """Beat asks again soon, so a queue that is away delays the news and undoes nothing."""
+    """
+    Beat asks again soon, so a queue that is away delays the news and undoes nothing. To find that
+    it is away takes seconds, which whoever handles orders must not wait for again and again.
+    """
+    if time.monotonic() - _in_vain_at[0] < REST_SECONDS:
+        return
     try:
         send(DELIVER_TASK)
     except Exception as error:  # whatever kombu raises: the caller's work is committed
+        _in_vain_at[0] = time.monotonic()
         logger.warning("delivery_not_asked_for", error=str(error))
+
+
+_in_vain_at = [-math.inf]

@@ -1,9 +1,12 @@
 """What was told reaches servers on this machine through the real library, whatever dies between."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -293,3 +296,33 @@ def test_addresses_are_unreadable_in_the_database_and_in_every_error(
     assert delivery.state is State.GAVE_UP
     assert delivery.error is not None
     assert "WEB_SECRET is not the one it was kept with" in delivery.error
+
+
+def test_a_worker_that_is_killed_while_it_sends_loses_nothing(
+    hook: Webhook, add: Add, news: News, clock: ManualClock
+) -> None:
+    add(hook.address + "?rto=25")
+    hook.answers = [0]
+    news("a")
+    worker = subprocess.Popen(
+        [
+            *(sys.executable, "-c"),
+            "from datetime import datetime\n"
+            "from backend.core.clock import ManualClock\n"
+            "from backend.notifications.delivering import deliver\n"
+            f"deliver(ManualClock(datetime.fromisoformat('{clock.now().isoformat()}')))",
+        ],
+        cwd=Path(__file__).parents[2],
+    )
+    until = time.monotonic() + 60
+    while not hook.received and time.monotonic() < until:
+        time.sleep(0.05)
+    worker.kill()
+    worker.wait()
+    assert states() == ["sending"]
+    hook.released.set()
+    clock.advance(seconds=seconds_for(1))
+    assert delivering.deliver(clock) == 1
+    assert states() == ["sent"]
+    assert hook.titles == ["News a", "News a"]
+    assert "it may have come before" in hook.received[1]["message"]

@@ -1,5 +1,6 @@
 """News is kept with the change it speaks of, once per key, for the channels that carry it."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,6 +9,7 @@ from sqlalchemy import select, text
 
 from backend.core.clock import ManualClock
 from backend.core.database import transaction
+from backend.notifications import service
 from backend.notifications.events import CHOICES, Event
 from backend.notifications.models import Channel, Delivery, Notification, State
 from backend.notifications.service import LONGEST_TEXT, LONGEST_TITLE, tell
@@ -138,3 +140,33 @@ def test_every_event_has_words_of_its_own() -> None:
     assert len({event.label for event in Event}) == len(list(Event))
     assert all(event.meaning for event in Event)
     assert Event.TEST not in CHOICES
+
+
+def test_a_queue_that_is_away_costs_one_try_in_a_while_and_undoes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tries: list[str] = []
+
+    def away(task: str) -> None:
+        tries.append(task)
+        raise ConnectionError("away")
+
+    monkeypatch.setattr(service, "send", away)
+    monkeypatch.setattr(service, "_in_vain_at", [-math.inf])
+    channel("all", ["fill"])
+    for number in range(5):
+        assert told(key=f"fill {number}")
+    assert tries == [service.DELIVER_TASK]
+    assert len(on_their_way()) == 5
+
+
+def test_one_transaction_asks_for_delivery_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries: list[str] = []
+    monkeypatch.setattr(service, "send", tries.append)
+    monkeypatch.setattr(service, "_in_vain_at", [-math.inf])
+    channel("all", ["fill"])
+    with transaction() as session:
+        for key in "abc":
+            tell(session, CLOCK, event=Event.FILL, key=key, title=key, text="", path="/")
+        assert tries == []
+    assert tries == [service.DELIVER_TASK]
