@@ -1,6 +1,6 @@
 """Asking a person before an order goes out: what is asked, and what comes back."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NoReturn, Protocol
 
@@ -13,6 +13,8 @@ from backend.trading.plan import OrderPlan
 from backend.workflow.outcome import Ends, Outcome, Waits
 
 AWAITING_APPROVAL = "awaiting_approval"
+YES_HOLDS_FOR = timedelta(minutes=2)
+"""A yes is good until its question's time is over; one that came at the end, for so long."""
 
 
 class ApprovalState(StrEnum):
@@ -78,19 +80,28 @@ def heed_no(approvals: Approvals, execution_id: int, plan: OrderPlan) -> None:
         _go_no_further(decision, plan)
 
 
-def approval(approvals: Approvals, request: ApprovalRequest) -> ApprovalDecision:
+def approval(approvals: Approvals, request: ApprovalRequest, now: datetime) -> ApprovalDecision:
     """
-    A person's yes. Raises `Waits` as long as there is no answer, and `Ends` for a no or none in
-    time.
+    A person's yes. Raises `Waits` as long as there is no answer, and `Ends` for a no, for none in
+    time, and for a yes that has grown old because the broker was away.
     """
     decision = approvals.ask(request)
     if decision.state is not ApprovalState.APPROVED:
         _go_no_further(decision, request.order_plan)
+    good_until = max(decision.expires_at, (decision.decided_at or now) + YES_HOLDS_FOR)
+    if now > good_until:
+        order = _order(request.order_plan)
+        raise Ends(
+            Outcome.EXPIRED,
+            "approval_stale",
+            f"{decision.decided_by} approved {order}, and it could not be sent until"
+            f" {good_until:%H:%M:%S} UTC. The market is another one now; run the strategy again.",
+        )
     return decision
 
 
 def _go_no_further(decision: ApprovalDecision, plan: OrderPlan) -> NoReturn:
-    order = f"{plan.side} {plan.quantity.normalize():f} {plan.symbol}"
+    order = _order(plan)
     until = f"{decision.expires_at:%H:%M:%S} UTC"
     if decision.state is ApprovalState.WAITING:
         raise Waits(
@@ -105,3 +116,7 @@ def _go_no_further(decision: ApprovalDecision, plan: OrderPlan) -> NoReturn:
         raise Ends(Outcome.REJECTED, "withdrawn", f"{order} was withdrawn before an answer.")
     why = f" {decision.comment}" if decision.comment else ""
     raise Ends(Outcome.REJECTED, "rejected", f"{decision.decided_by} rejected {order}.{why}")
+
+
+def _order(plan: OrderPlan) -> str:
+    return f"{plan.side} {plan.quantity.normalize():f} {plan.symbol}"

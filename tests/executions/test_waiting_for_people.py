@@ -104,10 +104,28 @@ def test_a_worker_that_dies_over_its_question_asks_no_second_one(engine: Engine)
 
 
 def test_a_yes_counts_however_late_the_execution_is_by_its_own_schedule(engine: Engine) -> None:
+    execution_id = engine.start(engine.save())[0]
+    assert asking_executor(engine, patience_minutes=600).run(execution_id) is None
+    engine.advance(hours=3)
+    decide(engine, ApprovalState.APPROVED)
+    assert ended(engine, execution_id)[0].outcome is Outcome.ORDERED
+
+
+def test_a_yes_at_the_last_second_holds_for_a_moment(engine: Engine) -> None:
+    execution_id = asked(engine)
+    engine.advance(minutes=14, seconds=59)
+    decide(engine, ApprovalState.APPROVED)
+    engine.advance(seconds=90)
+    assert ended(engine, execution_id)[0].outcome is Outcome.ORDERED
+
+
+def test_a_yes_that_could_not_be_acted_on_in_time_has_grown_old(engine: Engine) -> None:
     execution_id = asked(engine)
     decide(engine, ApprovalState.APPROVED)
-    engine.advance(hours=2)
-    assert ended(engine, execution_id)[0].outcome is Outcome.ORDERED
+    engine.advance(minutes=16)
+    execution, _ = ended(engine, execution_id)
+    assert (execution.outcome, execution.reason_code) == (Outcome.EXPIRED, "approval_stale")
+    assert "person:ada approved BUY 40 AAPL" in (execution.reason or "")
 
 
 def test_while_one_waits_the_strategy_starts_no_other_for_the_symbol(engine: Engine) -> None:

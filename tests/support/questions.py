@@ -85,9 +85,10 @@ class Wanted(StepData):
     execution_id: int
 
 
-def asks(wanted: Wanted, tools: Tools) -> Asked:
+def asks(wanted: Wanted, tools: Tools, **changes: Any) -> Asked:
     """In place of the step that places orders: it asks, and notes who said yes."""
-    decision = approval(tools.approvals, request(wanted.execution_id))
+    wish = request(wanted.execution_id, **changes)
+    decision = approval(tools.approvals, wish, tools.clock.now())
     raise Ends(
         Outcome.ORDERED,
         "ordered",
@@ -96,7 +97,9 @@ def asks(wanted: Wanted, tools: Tools) -> Asked:
     )
 
 
-def asking_executor(engine: Engine, then: Callable[[], None] = lambda: None) -> StrategyExecutor:
+def asking_executor(
+    engine: Engine, then: Callable[[], None] = lambda: None, **changes: Any
+) -> StrategyExecutor:
     """
     An executor whose executions come to the question at once; `then` happens between the question
     and its record.
@@ -104,7 +107,7 @@ def asking_executor(engine: Engine, then: Callable[[], None] = lambda: None) -> 
 
     def run(wanted: Wanted, tools: Tools) -> Asked:
         try:
-            return asks(wanted, tools)
+            return asks(wanted, tools, **changes)
         finally:
             then()
 
@@ -134,7 +137,7 @@ def whole_executor(engine: Engine, **changes: Any) -> StrategyExecutor:
     def asks_all(known: Known, tools: Tools) -> Asked:
         told = {name: getattr(known, name) for name in Known.model_fields if name in ASKED}
         told["patience_minutes"] = known.order_settings.approval_minutes
-        decision = approval(tools.approvals, request(**{**told, **changes}))
+        decision = approval(tools.approvals, request(**{**told, **changes}), tools.clock.now())
         raise Ends(
             Outcome.ORDERED,
             "ordered",

@@ -82,7 +82,7 @@ def _reserve(input: Input, tools: Tools) -> Output:
     found = found.model_copy(update={"preview": preview})
     _refuse_by_preview(preview, found)
     if input.mode is Mode.APPROVE:
-        decision = approval(tools.approvals, _request(input, quote, preview))
+        decision = approval(tools.approvals, _request(input, quote, preview), tools.clock.now())
         found = found.model_copy(update={"approval": decision})
     report = _check_and_reserve(input, tools, quote)
     found = found.model_copy(update={"second_risk_report": report})
