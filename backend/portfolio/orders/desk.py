@@ -105,7 +105,10 @@ class DatabaseDesk:
         return self._placement(execution_id)
 
     def _settling(self, execution_id: int, may_go_out: MayGoOut) -> Settling:
-        trip = self._trip(execution_id)
+        with transaction() as session:
+            trip = keeping.of_execution(session, execution_id)
+        if trip is None:
+            raise NotFound(f"Execution {execution_id} has reserved no trade.")
         line = Line(
             clock=self._clock,
             broker=self._broker,
@@ -116,13 +119,6 @@ class DatabaseDesk:
             may_go_out=may_go_out,
         )
         return Settling(line=line, sleep=self._sleep)
-
-    def _trip(self, execution_id: int) -> RoundTrip:
-        with transaction() as session:
-            trip = keeping.of_execution(session, execution_id)
-        if trip is None:
-            raise NotFound(f"Execution {execution_id} has reserved no trade.")
-        return trip
 
     def _entries(self, round_trip_id: int) -> list[int]:
         with transaction() as session:
@@ -146,8 +142,11 @@ class DatabaseDesk:
 
     def _conclude(self, execution_id: int) -> Placement:
         """Raises `Ends` where nothing of the trade lives."""
-        placement = self._placement(execution_id)
-        ending = keeping.ending_of(self._trip(execution_id))
+        with transaction() as session:
+            trip = keeping.of_execution(session, execution_id)
+            assert trip is not None
+            placement = placements.placement(session, trip)
+            ending = keeping.ending_of(trip)
         if any(_is_in(each.state, each.filled) for each in placement.entries):
             if ending is None:
                 return placement

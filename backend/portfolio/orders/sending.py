@@ -1,9 +1,10 @@
 """
 The conversation with the broker about new orders: one request, its questions, its answer.
 
-Every state is committed before what it speaks of: SENDING before the request, a question before
-its answer. So whatever interrupts us leaves at most orders that are SENDING, and of those nobody
-knows whether they live: they are looked up (`settling`), and never just sent again.
+Every state is committed before what it speaks of: SENDING before the request, a question and what
+is answered before the answer goes out. So whatever interrupts us leaves at most orders that are
+SENDING, and of those nobody knows whether they live: they are looked up (`settling`), and never
+just sent again.
 """
 
 from collections.abc import Callable, Sequence
@@ -169,14 +170,13 @@ def _converse(
 
 
 def _reply(line: Line, order_ids: Sequence[int], question: Question) -> OrderAnswer:
-    number = _keep_question(line, order_ids[0], question)
     policy = questions.answer(question.message_ids, line.allowed, line.covered)
     forbids = line.may_go_out() if policy.is_yes else None
     is_yes = policy.is_yes and forbids is None
     by = policy.by if forbids is None else f"policy: {forbids.code}"
-    _keep_answer(line, number, by, is_yes=is_yes)
+    _keep_question(line, order_ids[0], question, by, is_yes=is_yes)
     answer = _call(lambda: line.broker.reply(line.account, question, is_confirmed=is_yes))
-    if not is_yes:
+    if isinstance(answer, Refused) and not is_yes:
         _give_up(line, order_ids, S.WITHDRAWN, forbids or _asked_too_much(question, policy.why))
     elif isinstance(answer, Taken) and not answer.orders:
         # A prompt is answered with a word that says nothing of the order.
@@ -212,25 +212,22 @@ def _failed(error: AppError) -> Ending:
 # --- what is committed ---------------------------------------------------------------------------
 
 
-def _keep_question(line: Line, order_id: int, question: Question) -> int:
+def _keep_question(line: Line, order_id: int, question: Question, by: str, *, is_yes: bool) -> None:
+    """With its answer, before that is given: a question that is open dies with the next request."""
+    now = line.clock.now()
     with transaction() as session:
-        row = OrderQuestion(
-            order_id=order_id,
-            asked_at=line.clock.now(),
-            reply_id=question.reply_id,
-            message_ids=list(question.message_ids),
-            text=question.text,
+        session.add(
+            OrderQuestion(
+                order_id=order_id,
+                asked_at=now,
+                reply_id=question.reply_id,
+                message_ids=list(question.message_ids),
+                text=question.text,
+                answer="yes" if is_yes else "no",
+                answered_at=now,
+                answered_by=by,
+            )
         )
-        session.add(row)
-        session.flush()
-        return row.id
-
-
-def _keep_answer(line: Line, number: int, by: str, *, is_yes: bool) -> None:
-    with transaction() as session:
-        row = session.get_one(OrderQuestion, number)
-        row.answer = "yes" if is_yes else "no"
-        row.answered_at, row.answered_by = line.clock.now(), by
 
 
 def _move(line: Line, order_ids: Sequence[int], after: OrderState, sentence: str) -> None:
