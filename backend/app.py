@@ -33,6 +33,7 @@ from backend.executions.replays import api as replay_api
 from backend.executions.replays import pages as replay_pages
 from backend.executions.tools import live_tools
 from backend.journal import api as journal_api
+from backend.journal import of_strategies as results_of_strategies
 from backend.journal import pages as journal_pages
 from backend.market import api as market_api
 from backend.market import pages as market_pages
@@ -118,6 +119,7 @@ def _furnish(app: FastAPI, tools: Tools) -> None:
     app.state.approvals_waiting = DatabaseApprovals(tools.clock).count_for_pages
     app.state.health = health.Board(tools, app.state.standing)
     app.state.decision_marks = decisions.marks
+    app.state.results_of_strategy = results_of_strategies.results
     app.state.metrics = CollectorRegistry()
     app.state.metrics.register(Metrics(tools.clock))
     app.state.metrics.register(OrderMetrics(tools.clock))

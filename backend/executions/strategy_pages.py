@@ -67,6 +67,8 @@ def show_strategy(
         "upcoming": upcoming(definition.schedule, clock.now()),
         "zone": of_strategies.zone_of(definition.schedule),
         "figures": figures.get(strategy_id, Figures()),
+        # The journal looks back on executions, so it is handed in from above.
+        "results": request.app.state.results_of_strategy(session, strategy_id),
         "now": clock.now(),
         "step_count": len(STEP_NAMES),
     }

@@ -99,6 +99,10 @@ class Totals:
         return over(self.commission, Decimal(self.record.count))
 
     @property
+    def running_sum(self) -> list[Decimal]:
+        return [ZERO, *(point.total for point in self.points)]
+
+    @property
     def is_few(self) -> bool:
         return self.record.count < FEW
 

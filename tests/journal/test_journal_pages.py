@@ -237,6 +237,7 @@ def test_one_round_trip_tells_orders_fills_and_leads_to_its_lineage(
     assert 'href="/executions/1"' in html
     assert "The trend is up." in html
     assert "gb-1-entry" in html
+    assert 'href="/orders/1"' in html
     assert "100 at 220, as the broker tells" in html
     assert 'data-state="simulated"' in html
 
@@ -307,3 +308,24 @@ def test_what_others_wrote_is_escaped(http: TestClient, traded: Engine) -> None:
         session.execute(update(RoundTrip).values(hostile))
     for path in ("/journal", "/journal/1", "/journal?by=exit_reason"):
         assert HOSTILE not in page(http, path)
+
+
+def test_a_strategys_page_tells_its_results_by_kind(http: TestClient, traded: Engine) -> None:
+    add(4, is_simulated=False)
+    with transaction() as session:
+        round_trip(session, execution_id=9, conid=7, is_simulated=False, is_paper=False)
+    html = page(http, "/strategies/1")
+    rows = html[html.index('id="results"') :].split("<tr>")[2:5]
+    assert "kind=paper&amp;strategy_id=1" in rows[0]
+    assert "+$998.00" in rows[0]
+    assert "kind=simulated" in rows[1]
+    assert "+$1,994.00" in rows[1]
+    assert "67 %" in rows[1]
+    assert "kind=live" in rows[2]
+    assert "$" not in rows[2].partition("</table>")[0]
+    assert "all its executions together cost $0.2500" in html
+
+
+def test_a_strategy_that_never_traded_has_no_results(http: TestClient, engine: Engine) -> None:
+    engine.run()
+    assert 'id="results"' not in page(http, "/strategies/1")
