@@ -2,8 +2,9 @@
 Takes the pictures of README.md from a running stack: `.venv/bin/python docs/screenshots.py`.
 
 Runs the first strategy, replays that execution with one word of a prompt changed, and photographs
-terminal and pages with the Chromium that also draws the charts. Needs the development packages,
-which `./glassbox test` installs.
+terminal and pages with the Chromium that also draws the charts. Let a strategy trade before, so
+that journal and portfolio have something to show. Needs the development packages, which
+`./glassbox test` installs.
 """
 
 import io
@@ -51,6 +52,8 @@ def main() -> None:
         _photograph(page, "editor", "/strategies/new?template=trend#charts", act=_preview)
         _photograph(page, "compare", f"/executions/{execution_id}/replay", act=_replay)
         _photograph(page, "decisions", "/decisions", height=1180)
+        _photograph(page, "journal", "/journal", height=1180)
+        _photograph(page, "portfolio", "/portfolio", height=1180)
         browser.close()
 
 
