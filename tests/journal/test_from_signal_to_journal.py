@@ -21,7 +21,7 @@ from backend.workflow.outcome import Outcome
 from tests.support.live_engine import Engine, example
 from tests.support.model_engine import fitting_opinion
 from tests.support.openai_server import OpenAIServer
-from tests.support.web_client import Api, text_of
+from tests.support.web_client import Api, sign_in, text_of
 
 IN_TREND = datetime(2027, 5, 17, 19, 30, tzinfo=UTC)
 """Half an hour before the close in New York, on a day on which the example's rules hold."""
@@ -115,6 +115,8 @@ def test_the_example_strategy_trades_and_the_journal_tells_what_it_came_to(
     assert (Decimal(row["net_r"]) > 0) == (Decimal(row["net_pnl"]) > 0)
     assert (row["kind"], row["exit_reason"]) == ("simulated", trip.exit_reason)
     assert Decimal(row["mae_r"]) >= 0
+    # Weeks have passed: the session of the browser is over.
+    http.cookies.set(*sign_in(model_engine.clock).cookie)
     html = text_of(http.get("/journal"))
     for said in (f"{trip.commission:,.2f}", f"{execution.cost_usd:.4f}", "simulated"):
         assert said in html
