@@ -144,8 +144,7 @@ def _act(clock: Clock, broker: Broker, halt_id: int, seen: Seen) -> bool:
         if refusal is not None:
             # Filled or gone a moment ago: the next look tells.
             logger.info("cancel_refused", order=order.order_id, why=refusal)
-    for closing_id in asked:
-        closing.carry_out(clock, broker, closing_id)
+    closing.carry_out(clock, broker, seen.account, asked)
     return not work.left and not work.trouble
 
 

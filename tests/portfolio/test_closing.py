@@ -28,7 +28,10 @@ def asked(engine: Engine, trip: RoundTrip, reason: str = "hand") -> int:
 
 
 def carry_out(engine: Engine, closing_id: int) -> ClosingState:
-    return closing.carry_out(engine.clock, engine.tools.broker, closing_id)
+    [account] = engine.tools.broker.accounts()
+    closing.carry_out(engine.clock, engine.tools.broker, account.id, [closing_id])
+    with transaction() as session:
+        return session.get_one(Closing, closing_id).state
 
 
 def until_done(engine: Engine, closing_id: int) -> Closing:

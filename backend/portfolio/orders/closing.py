@@ -11,13 +11,14 @@ opening, where a limit might stay unfilled with its protection gone.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from backend.brokers.base import Broker
+from backend.brokers.base import Broker, Position
 from backend.brokers.orders import BrokerOrder
 from backend.core.clock import Clock
 from backend.core.database import transaction
@@ -38,32 +39,67 @@ LOOKS = 4
 """At the broker's orders in one go: cancelling is asked for in the first, seen in a later one."""
 
 
+@dataclass(frozen=True)
+class Reading:
+    """One look at the broker, for all closings of an account."""
+
+    listed: Sequence[BrokerOrder]
+    positions: Sequence[Position]
+
+
 def watch(clock: Clock, broker: Broker) -> None:
-    """Go on with every closing that is under way, the oldest first."""
-    with transaction() as session:
-        query = select(Closing.id).where(Closing.done_at.is_(None)).order_by(Closing.id)
-        waiting = list(session.scalars(query))
-    for closing_id in waiting:
-        try:
-            carry_out(clock, broker, closing_id)
-        except (AppError, OSError) as error:
-            # The next look tries again; those behind it are not to wait for this one.
-            logger.warning("closing_not_carried_out", closing=closing_id, why=str(error))
-
-
-def carry_out(clock: Clock, broker: Broker, closing_id: int) -> ClosingState:
     """
-    Bring a closing as far as it gets now, and say where it stands.
+    Go on with every closing that is under way, the oldest first.
 
-    It may be called again at any time, by any process. Raises what the broker raises.
+    Raises what the broker raises when it is asked for orders, fills and positions.
     """
-    with alone(_work(closing_id)) as is_ours:
-        for number in range(LOOKS if is_ours else 0):
-            state = _look(clock, broker, closing_id, is_first=number == 0)
-            if state is not ClosingState.CANCELLING:
-                return state
     with transaction() as session:
-        return session.get_one(Closing, closing_id).state
+        query = select(Closing).where(Closing.done_at.is_(None)).order_by(Closing.id)
+        waiting = session.scalars(query).all()
+    for account in dict.fromkeys(each.account for each in waiting):
+        mine = [each.id for each in waiting if each.account == account]
+        carry_out(clock, broker, account, mine)
+
+
+def carry_out(clock: Clock, broker: Broker, account: str, closing_ids: Sequence[int]) -> None:
+    """
+    Bring closings of an account as far as they get now: many positions take hardly longer than
+    one, since the broker is asked once for all of them.
+
+    It may be called again at any time, by any process. Raises as `watch`; what goes wrong with
+    one closing keeps no other one waiting.
+    """
+    waiting = list(closing_ids)
+    for number in range(LOOKS):
+        if not waiting:
+            return
+        reading = _read(clock, broker, account)
+        waiting = [
+            each for each in waiting if _goes_on(clock, broker, each, reading, is_first=number == 0)
+        ]
+
+
+def _read(clock: Clock, broker: Broker, account: str) -> Reading:
+    positions = broker.account_snapshot(account).positions
+    listed, fills = broker.orders(account), broker.fills(account)
+    with transaction() as session:
+        following.apply(session, clock, account, [*listed, *fills], by="closing")
+    return Reading(listed, positions)
+
+
+def _goes_on(
+    clock: Clock, broker: Broker, closing_id: int, reading: Reading, *, is_first: bool
+) -> bool:
+    """Whether another look in the same go may bring it further."""
+    try:
+        with alone(_work(closing_id)) as is_ours:
+            if not is_ours:
+                return False
+            state = _step(clock, broker, closing_id, reading, is_first=is_first)
+    except AppError as error:
+        logger.warning("closing_not_carried_out", closing=closing_id, why=error.message)
+        return False
+    return state is ClosingState.CANCELLING
 
 
 def _work(closing_id: int) -> str:
@@ -79,25 +115,22 @@ def _work(closing_id: int) -> str:
         return keeping.lock_of(execution)
 
 
-def _look(clock: Clock, broker: Broker, closing_id: int, *, is_first: bool) -> ClosingState:
+def _step(
+    clock: Clock, broker: Broker, closing_id: int, reading: Reading, *, is_first: bool
+) -> ClosingState:
     """Cancelling is asked for once in a go, and again in the next one: acceptance is no end."""
     with transaction() as session:
         closing = session.get_one(Closing, closing_id)
-        if closing.state in closings.FINISHED:
-            return closing.state
-        account = closing.account
-    listed = broker.orders(account)
-    fills = broker.fills(account)
-    with transaction() as session:
-        following.apply(session, clock, account, [*listed, *fills], by="closing")
+    if closing.state in closings.FINISHED:
+        return closing.state
     if closing.order_id is not None:
         return exit_orders.follow(clock, broker, closing_id)
-    to_cancel = _to_cancel(clock, closing_id, listed)
+    to_cancel = _to_cancel(clock, closing_id, reading.listed)
     if to_cancel is None:
         return ClosingState.CANCELLING
     if to_cancel:
         return _cancel(clock, broker, closing_id, to_cancel if is_first else ())
-    quantity = _quantity(clock, broker, closing_id)
+    quantity = _quantity(clock, closing_id, reading)
     if quantity is None:
         return ClosingState.CANCELLING
     if quantity == 0:
@@ -194,7 +227,7 @@ def _note_cancelling(clock: Clock, account: str, number: str, by: str) -> None:
             transitions.step(session, clock, order, OrderState.CANCELLING, by=by, sentence=sentence)
 
 
-def _quantity(clock: Clock, broker: Broker, closing_id: int) -> Decimal | None:
+def _quantity(clock: Clock, closing_id: int, reading: Reading) -> Decimal | None:
     """
     How many shares to take out, negative for those of a short position; None while the broker
     shows something else than our fills, or what nobody of us made, and has not for long enough.
@@ -203,11 +236,8 @@ def _quantity(clock: Clock, broker: Broker, closing_id: int) -> Decimal | None:
     """
     with transaction() as session:
         closing = session.get_one(Closing, closing_id)
-        account, conid = closing.account, closing.conid
-    positions = broker.account_snapshot(account).positions
-    shown = sum((each.quantity for each in positions if each.conid == conid), Decimal(0))
-    with transaction() as session:
-        closing = session.get_one(Closing, closing_id)
+        held = (each.quantity for each in reading.positions if each.conid == closing.conid)
+        shown = sum(held, Decimal(0))
         mine, others = _held(session, closing)
         theirs = shown - others
         is_bare = closing.round_trip_id is None

@@ -45,8 +45,10 @@ def make_way(
     for number in range(LOOKS):
         if number:
             sleep(PAUSE_SECONDS)
-        if closing.carry_out(clock, broker, closing_id) in closings.FINISHED:
-            break
+        closing.carry_out(clock, broker, account, [closing_id])
+        with transaction() as session:
+            if session.get_one(Closing, closing_id).state in closings.FINISHED:
+                break
     with transaction() as session:
         found = session.get_one(Closing, closing_id)
         return Reversal(
