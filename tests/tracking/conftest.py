@@ -133,7 +133,8 @@ def reader(broker: ClientPortalBroker, gateway: RunningGateway) -> Reader:  # no
     return made
 
 
-StartFollower = Callable[[], Follower]
+StartFollower = Callable[..., Follower]
+OFTEN = Pace(usual=0.5, soon=0.5)
 
 
 @pytest.fixture
@@ -142,17 +143,17 @@ def start_follower(
     make_broker: MakeBroker,  # noqa: F811
     gateway: RunningGateway,  # noqa: F811
 ) -> Iterator[StartFollower]:
-    """With a broker of its own, as a process has; it reads every half second."""
+    """With a broker of its own, as a process has; it reads every half second if not told else."""
     with ExitStack() as stack:
 
-        def start() -> Follower:
+        def start(pace: Pace = OFTEN) -> Follower:
             own = make_broker(sleep=as_in_production)
             made = Follower(
                 own,
                 gateway.world.clock,
                 ACCOUNT,
                 name="test",
-                pace=Pace(usual=0.5, soon=0.5),
+                pace=pace,
             )
             stack.callback(_end, made, own)
             made.start()

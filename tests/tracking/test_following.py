@@ -11,16 +11,17 @@ from backend.papergateway.account import ACCOUNT
 from backend.papergateway.running import RunningGateway
 from backend.portfolio.books.models import AccountBooks, Fill
 from backend.portfolio.orders.models import Order
+from backend.portfolio.tracking.follower import Pace
 from backend.trading.order_state import OrderState
 from tests.tracking.conftest import Desk, StartFollower, differences, state_of, trip_of, until
 
 
-def agrees(gateway: RunningGateway, desk: Desk) -> Callable[[], bool]:
-    """Everything that was placed is filled and our books are the broker's."""
+def agrees(gateway: RunningGateway, rows: dict[str, Order]) -> Callable[[], bool]:
+    """Its entry is filled, and our books are the broker's."""
 
     def look() -> bool:
         gateway.control.advance(3)
-        return not differences(gateway)
+        return trip_of(rows["entry"]).entered == 10 and not differences(gateway)
 
     return look
 
@@ -28,10 +29,10 @@ def agrees(gateway: RunningGateway, desk: Desk) -> Callable[[], bool]:
 def test_the_stream_tells_before_any_reading(
     desk: Desk, start_follower: StartFollower, gateway: RunningGateway
 ) -> None:
-    follower = start_follower()
+    follower = start_follower(Pace(usual=600, soon=600))
     rows = desk.bracket()
     until(lambda: state_of(rows["entry"]) is OrderState.FILLED)
-    until(agrees(gateway, desk))
+    until(agrees(gateway, rows))
     with transaction() as session:
         assert "stream" in session.scalars(select(Fill.seen_by)).all()
         books = session.get_one(AccountBooks, ACCOUNT)
@@ -64,8 +65,7 @@ def test_whatever_breaks_the_two_books_agree_in_the_end(
     gateway.control.add_fault(kind, path, times=4, **more)
     rows = desk.bracket()
     until(lambda: state_of(rows["entry"]) is not OrderState.SENDING)
-    until(agrees(gateway, desk))
-    assert trip_of(rows["entry"]).entered == 10
+    until(agrees(gateway, rows))
 
 
 @pytest.mark.parametrize("event", ["restart", "nightly_reset", "session_id"])
@@ -78,12 +78,11 @@ def test_a_gateway_that_comes_back_is_followed_on(
         gateway.control.restart()
     else:
         gateway.control.happen(event)
-    until(agrees(gateway, desk))
-    assert trip_of(rows["entry"]).entered == 10
+    until(agrees(gateway, rows))
     desk.broker.ensure_session()
     more = desk.bracket()
     until(lambda: state_of(more["entry"]) is OrderState.FILLED)
-    until(agrees(gateway, desk))
+    until(agrees(gateway, more))
 
 
 def test_a_broker_that_cannot_be_read_is_followed_by_its_stream_alone(
@@ -95,7 +94,7 @@ def test_a_broker_that_cannot_be_read_is_followed_by_its_stream_alone(
     rows = desk.bracket()
     until(lambda: state_of(rows["entry"]) is OrderState.FILLED)
     gateway.control.clear_faults()
-    until(agrees(gateway, desk))
+    until(agrees(gateway, rows))
 
 
 def test_who_rests_keeps_nothing_and_reads_first_when_called_back(
@@ -107,7 +106,7 @@ def test_who_rests_keeps_nothing_and_reads_first_when_called_back(
     gateway.control.advance(10)
     assert state_of(rows["entry"]) is OrderState.SENDING
     follower.lead()
-    until(agrees(gateway, desk))
+    until(agrees(gateway, rows))
     assert state_of(rows["entry"]) is OrderState.FILLED
 
 
@@ -119,8 +118,7 @@ def test_a_session_that_is_down_is_waited_for(
     gateway.control.session("logged_out")
     gateway.control.advance(60)
     gateway.control.session("ready")
-    until(agrees(gateway, desk))
-    assert trip_of(rows["entry"]).entered == 10
+    until(agrees(gateway, rows))
 
 
 def test_a_database_that_drops_its_connections_costs_nothing(
@@ -136,7 +134,7 @@ def test_a_database_that_drops_its_connections_costs_nothing(
             )
         )
     until(lambda: _is_filled(rows))
-    until(agrees(gateway, desk))
+    until(agrees(gateway, rows))
 
 
 def _is_filled(rows: dict[str, Order]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from backend.brokers.client_portal import ClientPortalBroker
-from backend.core.clock import ManualClock
+from backend.core.clock import ManualClock, SimulatedClock
 from backend.core.database import transaction
 from backend.notifications.models import Notification
 from backend.papergateway.running import RunningGateway
@@ -57,6 +57,12 @@ def test_a_leg_that_outlives_its_trade_is_cancelled_at_the_broker(
     assert "A stop order of AAPL outlived its trade" in titles()
     assert watches.cancel_orphans(gateway.world.clock, broker) == 0
     assert trip_of(rows["entry"]).exit_reason == "hand"
+
+
+def test_however_fast_the_clock_runs_news_has_seconds_to_come() -> None:
+    fast = SimulatedClock(start=FRIDAY, speed=60, begun_at=FRIDAY)
+    assert watches.grace(fast) == timedelta(seconds=600)
+    assert watches.grace(ManualClock(FRIDAY)) == timedelta(seconds=20)
 
 
 def test_shares_without_a_stop_are_told_of_once(

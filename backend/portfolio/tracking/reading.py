@@ -73,6 +73,8 @@ class Reader:
         listed = self._broker.orders(self._account)
         made = self._broker.fills(self._account, days=days)
         with transaction() as session:
+            # The books first, as everybody holds them before a round trip of theirs.
+            positions.books(session, self._account).read_at = began
             news: list[News] = [*listed, *made]
             changes = following.apply(session, self._clock, self._account, news, by=self._by)
             odd = self._vanished(session, {each.order_id for each in listed}, began)
@@ -85,15 +87,14 @@ class Reader:
                 for kind, order in certain
                 if kind == "contradiction" and _must_go(session, order)
             ]
-            positions.books(session, self._account).read_at = began
         for order in to_cancel:
             self._cancel(order)
         snapshot = self._broker.account_snapshot(self._account)
         with transaction() as session:
+            look = drift.look(session, self._clock, self._account, snapshot.positions)
             looks.keep(session, snapshot)
             prices = {each.conid: each.market_price for each in snapshot.positions}
             round_trips.see_prices(session, self._account, prices)
-            look = drift.look(session, self._clock, self._account, snapshot.positions)
         for row in look.confirmed:
             logger.warning("drift_confirmed", account=self._account, why=drift.sentence(row))
         return Reading(changes, look)

@@ -20,8 +20,10 @@ from backend.trading.order_state import LIVE, OrderState
 logger = get_logger(__name__)
 
 LEAST_SECONDS = 1.0
-ORPHANED_AFTER = timedelta(seconds=20)
+GRACE = timedelta(seconds=20)
 """A broker cancels the other legs itself, a moment after one has filled."""
+LEAST_GRACE_SECONDS = 10.0
+"""Of the machine, however fast the clock runs: news takes its time to come."""
 LOST_FOR = timedelta(hours=24)
 """Client order ids are the broker's for a day: what has not appeared by then never will."""
 
@@ -102,7 +104,7 @@ def _orphans(session: Session, clock: Clock) -> Sequence[Order]:
             Order.done_at.is_(None),
             Order.state.in_(LIVE - {OrderState.CANCELLING}),
             Order.broker_order_id.is_not(None),
-            RoundTrip.closed_at < clock.now() - ORPHANED_AFTER,
+            RoundTrip.closed_at < clock.now() - grace(clock),
         )
     )
     return session.scalars(query.order_by(Order.id)).all()
@@ -173,10 +175,14 @@ def _is_protected(session: Session, trip: RoundTrip, clock: Clock) -> bool:
     if session.scalar(open_closing.limit(1)) is not None:
         return True
     stops = _orders(session, trip, (Role.STOP, Role.EXIT, Role.FLATTEN))
-    now = clock.now()
-    return any(order.done_at is None for order in stops) or any(
-        order.updated_at > now - ORPHANED_AFTER for order in stops
-    )
+    since = clock.now() - grace(clock)
+    return any(order.done_at is None or order.updated_at > since for order in stops)
+
+
+def grace(clock: Clock) -> timedelta:
+    """How long something may look odd before it is."""
+    of_the_machine = LEAST_GRACE_SECONDS / real_seconds(clock, 1.0)
+    return max(GRACE, timedelta(seconds=of_the_machine))
 
 
 def _orders(session: Session, trip: RoundTrip, roles: Iterable[Role]) -> Sequence[Order]:
