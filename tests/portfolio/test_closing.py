@@ -283,3 +283,25 @@ def test_an_order_in_doubt_is_waited_for(engine: Engine) -> None:
     assert exits() == []
     assert held(engine) == 100
     assert orders_of(trip)["stop"].state is S.HELD
+
+
+def test_three_round_trips_are_closed_with_hardly_more_questions_than_one(engine: Engine) -> None:
+    def asked_for_orders() -> int:
+        counts = engine.gateway.control.counts()
+        return sum(number for path, number in counts.items() if path.endswith("account/orders"))
+
+    def closing_all(*trips: RoundTrip) -> int:
+        before = asked_for_orders()
+        for trip in trips:
+            asked(engine, trip)
+        for _ in range(6):
+            closing.watch(engine.clock, engine.tools.broker)
+            engine.gateway.control.advance(5)
+        return asked_for_orders() - before
+
+    alone = closing_all(traded(engine))
+    trips = [traded(engine, strategy_id=number, execution_id=number) for number in (2, 3, 4)]
+    together = closing_all(*trips)
+    assert held(engine) == 0
+    assert {read_trip(trip).exit_reason for trip in trips} == {"hand"}
+    assert together <= alone * 2
