@@ -1,9 +1,10 @@
 """One round trip in full: its orders, its fills and what happened, in the order of time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -58,26 +59,40 @@ def of(session: Session, entry: Entry) -> Story:
 def _events(
     orders: Sequence[Order], fills: Sequence[Fill], steps: Sequence[OrderTransition]
 ) -> list[Event]:
-    roles = {order.id: order.role.value.capitalize() for order in orders}
-    told = [
-        Event(
-            at=step.at,
-            what=f"{roles[step.order_id]} {step.after.value}",
-            sentence=step.sentence,
-            by=step.by,
-        )
-        for step in steps
-    ]
+    roles = {order.id: order.role.value for order in orders}
+    told = [_together(steps, roles) for steps in _at_once(steps)]
     told += [
         Event(
             at=fill.at,
-            what=f"{roles[fill.order_id or 0]} fill",
+            what=f"{roles[fill.order_id or 0]} fill".capitalize(),
             sentence=f"{_plain(fill.quantity)} at {_plain(fill.price)}, as the broker tells.",
             by=fill.seen_by,
         )
         for fill in fills
     ]
     return sorted(told, key=lambda event: event.at)
+
+
+def _at_once(steps: Sequence[OrderTransition]) -> Iterator[list[OrderTransition]]:
+    """What befell several orders of the round trip in one go is one event."""
+
+    def what(step: OrderTransition) -> tuple[str, str, str]:
+        return step.after, step.sentence, step.by
+
+    for _, alike in groupby(steps, key=what):
+        yield list(alike)
+
+
+def _together(steps: Sequence[OrderTransition], roles: dict[int, str]) -> Event:
+    names = list(dict.fromkeys(roles[step.order_id] for step in steps))
+    first = steps[0]
+    said = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    return Event(
+        at=first.at,
+        what=f"{said} {first.after.value}".capitalize(),
+        sentence=first.sentence,
+        by=first.by,
+    )
 
 
 def rungs(entry: Entry) -> list[Rung]:

@@ -102,6 +102,7 @@ def test_the_example_strategy_trades_and_the_journal_tells_what_it_came_to(
     trip = owner.wait()
     assert trip.exit_reason in ("stop", "target")
     assert trip.left == trip.entered > 0
+    assert trip.gross_pnl is not None
     assert {each.state for each in orders()} == {OrderState.FILLED, OrderState.CANCELLED}
     owner.require_books_to_agree(trip)
     with transaction() as session:

@@ -13,7 +13,8 @@ from starlette.testclient import TestClient
 from backend.core.database import transaction
 from backend.executions.models import Execution
 from backend.journal.models import Note
-from backend.portfolio.orders.models import RoundTrip
+from backend.portfolio.orders.models import Order, OrderTransition, RoundTrip
+from backend.trading.order_state import OrderState
 from backend.web.audit import AuditRow
 from tests.support.live_engine import FRIDAY, Engine
 from tests.support.past_trips import closed_trip
@@ -240,6 +241,18 @@ def test_one_round_trip_tells_orders_fills_and_leads_to_its_lineage(
     assert 'href="/orders/1"' in html
     assert "100 at 220, as the broker tells" in html
     assert 'data-state="simulated"' in html
+
+
+def test_what_befell_several_orders_at_once_is_told_once(http: TestClient, traded: Engine) -> None:
+    with transaction() as session:
+        for order in session.scalars(select(Order).where(Order.round_trip_id == 1)):
+            seen = {"order_id": order.id, "at": day(1), "by": "worker", "details": {}}
+            sentence = "Its place is reserved."
+            after = OrderState.PLANNED
+            session.add(OrderTransition(**seen, before=None, after=after, sentence=sentence))
+    html = page(http, "/journal/1")
+    assert "Entry and target planned" in html
+    assert html.count("Its place is reserved.") == 1
 
 
 def test_an_open_one_claims_no_result(http: TestClient, traded: Engine) -> None:
