@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from backend.core.database import transaction
 from backend.core.redis import client
 from backend.portfolio import halts
-from backend.portfolio.orders import keeping
+from backend.portfolio.orders import endings
 from backend.portfolio.orders.models import Order, OrderTransition, RoundTrip
 from backend.trading.numbers import plain
 from backend.trading.order_state import OrderState
@@ -122,7 +122,7 @@ def test_what_never_went_out_is_withdrawn_with_its_bracket(http: TestClient) -> 
     assert {order.state for order in orders_of(trip).values()} == {S.WITHDRAWN}
     with transaction() as session:
         row = session.get_one(RoundTrip, trip.id)
-        ending = keeping.ending_of(row)
+        ending = endings.ending_of(row)
         assert (row.exit_reason, row.closed_at is not None) == ("withdrawn", True)
         assert ending is not None
         assert ending.code == "withdrawn_by_person"

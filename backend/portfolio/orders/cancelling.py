@@ -6,7 +6,7 @@ from backend.brokers.base import Broker
 from backend.core.clock import Clock
 from backend.core.database import transaction
 from backend.core.errors import Conflict
-from backend.portfolio.orders import by_hand, keeping, sending, transitions
+from backend.portfolio.orders import by_hand, endings, keeping, sending, transitions
 from backend.portfolio.orders.models import Order, Role
 from backend.trading.order_state import LIVE, OrderState
 from backend.workflow.outcome import Outcome
@@ -48,7 +48,7 @@ def _withdraw(session: Session, clock: Clock, order: Order, actor: str) -> str:
     keeping.move(session, clock, orders, S.WITHDRAWN, sentence=sentence, by=actor)
     if order.role is Role.ENTRY and order.round_trip_id is not None:
         ending = Ending(outcome=Outcome.BLOCKED, code="withdrawn_by_person", sentence=sentence)
-        keeping.note_ending(session, order.round_trip_id, ending)
+        endings.note_ending(session, order.round_trip_id, ending)
     by_hand.note(session, clock, order, actor, "order.withdrawn", after={})
     return "It was withdrawn before anything went out."
 

@@ -11,7 +11,7 @@ from backend.core import locks
 from backend.core.clock import Clock, real_seconds
 from backend.core.database import transaction
 from backend.core.errors import NotFound, TemporaryError
-from backend.portfolio.orders import keeping, placements, reserving, reversing, sending
+from backend.portfolio.orders import endings, keeping, placements, reserving, reversing, sending
 from backend.portfolio.orders.guarding import Guard
 from backend.portfolio.orders.models import RoundTrip
 from backend.portfolio.orders.sending import Line
@@ -132,7 +132,7 @@ class DatabaseDesk:
     def _withdraw_rest(self, line: Line) -> None:
         with transaction() as session:
             trip = session.get_one(RoundTrip, line.round_trip_id)
-            ending = keeping.ending_of(trip)
+            ending = endings.ending_of(trip)
             told = "Another part of the same trade came to nothing."
             told = told if ending is None else ending.sentence
             for entry_id in keeping.entry_ids(session, trip.id):
@@ -146,7 +146,7 @@ class DatabaseDesk:
             trip = keeping.of_execution(session, execution_id)
             assert trip is not None
             placement = placements.placement(session, trip)
-            ending = keeping.ending_of(trip)
+            ending = endings.ending_of(trip)
         if any(_is_in(each.state, each.filled) for each in placement.entries):
             if ending is None:
                 return placement

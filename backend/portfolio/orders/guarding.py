@@ -16,7 +16,7 @@ from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.notifications import service as notifications
 from backend.notifications.events import Event
-from backend.portfolio.orders import keeping, sending
+from backend.portfolio.orders import endings, keeping, sending
 from backend.portfolio.orders.keeping import Bracket
 from backend.portfolio.orders.models import Order, Role, RoundTrip
 from backend.portfolio.orders.sending import Line
@@ -228,14 +228,14 @@ class Guard:
     def _note_broken(self, sentence: str) -> None:
         ending = Ending(outcome=Outcome.FAILED, code="bracket_broken", sentence=sentence)
         with transaction() as session:
-            keeping.note_ending(session, self.line.round_trip_id, ending)
+            endings.note_ending(session, self.line.round_trip_id, ending)
         self._note(sentence)
 
     def _note(self, sentence: str) -> None:
         number = self.line.round_trip_id
         with transaction() as session:
             trip = session.get_one(RoundTrip, number)
-            keeping.note_trouble(session, number, sentence)
+            endings.note_trouble(session, number, sentence)
             notifications.tell(
                 session,
                 self.line.clock,

@@ -25,7 +25,7 @@ from backend.core import locks
 from backend.core.clock import Clock
 from backend.core.database import transaction
 from backend.core.errors import AppError, SessionDown, TemporaryError
-from backend.portfolio.orders import following, keeping
+from backend.portfolio.orders import endings, following, keeping
 from backend.portfolio.orders.models import Order, OrderQuestion
 from backend.trading import questions
 from backend.trading.order_state import OrderState
@@ -255,7 +255,7 @@ def _give_up(line: Line, order_ids: Sequence[int], after: OrderState, ending: En
             told = ending.sentence
             keeping.move(session, line.clock, orders, after, sentence=told, by=line.by)
             if line.ends_trade:
-                keeping.note_ending(session, line.round_trip_id, ending)
+                endings.note_ending(session, line.round_trip_id, ending)
 
 
 def _take(line: Line, order_ids: Sequence[int], answer: OrderAnswer) -> None:

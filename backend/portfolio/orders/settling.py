@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from backend.core.database import transaction
-from backend.portfolio.orders import following, keeping, sending
+from backend.portfolio.orders import endings, following, keeping, sending
 from backend.portfolio.orders.keeping import Bracket
 from backend.portfolio.orders.sending import Line
 from backend.trading.order_state import OrderState
@@ -101,7 +101,7 @@ class Settling:
             clock, by = self.line.clock, self.line.by
             keeping.move(session, clock, unknown, S.LOST, sentence=told, by=by)
             if unknown:
-                keeping.note_ending(session, self.line.round_trip_id, ending)
+                endings.note_ending(session, self.line.round_trip_id, ending)
 
     def _what_is_lost(self, sent_again: bool) -> str:
         forbids = None if sent_again else self.line.may_go_out()

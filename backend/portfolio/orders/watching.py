@@ -16,7 +16,7 @@ from backend.core.clock import Clock, real_seconds
 from backend.core.database import transaction
 from backend.core.errors import AppError
 from backend.core.logging import get_logger
-from backend.portfolio.orders import guarding, keeping
+from backend.portfolio.orders import endings, guarding, keeping
 from backend.portfolio.orders.guarding import Guard
 from backend.portfolio.orders.keeping import Bracket
 from backend.portfolio.orders.models import Order, OrderTransition, RoundTrip
@@ -109,7 +109,7 @@ def _is_left_alone(trip: RoundTrip, entry: Order, now: datetime) -> bool:
 
 def _has_turned_up(trip: RoundTrip, bracket: Bracket) -> bool:
     """Its execution has ended as one that came to nothing."""
-    ending = keeping.ending_of(trip)
+    ending = endings.ending_of(trip)
     is_given_up = ending is not None and ending.code == _NOBODY.code
     entry = bracket.entry
     return is_given_up and entry.state in LIVE - {S.CANCELLING} and entry.filled == 0
@@ -145,4 +145,4 @@ def _withdraw(looking: _Looking, entry_id: int) -> None:
         planned = [each for each in orders if each.state is S.PLANNED]
         clock = looking.clock
         keeping.move(session, clock, planned, S.WITHDRAWN, sentence=told, by=BY)
-        keeping.note_ending(session, looking.trip.id, ending)
+        endings.note_ending(session, looking.trip.id, ending)
