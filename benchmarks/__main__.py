@@ -54,16 +54,25 @@ def main() -> None:
 
 def _add_fault_options(parser: argparse.ArgumentParser) -> None:
     faults = parser.add_argument_group("faults", "no measurement: `bench faults` is a proof")
-    faults.add_argument("--count", type=int, default=200, help="how many mishaps")
+    faults.add_argument(
+        "--count", type=int, default=200, help="how many; 0: each kind of break once"
+    )
     faults.add_argument("--seed", type=int, default=20261127, help="which of all possible ones")
     faults.add_argument("--speed", type=float, default=30.0, help="of the market's time")
+    faults.add_argument("--keep", action="store_true", help="keep all logs, also of a clean run")
 
 
 def _faults(console: Console, options: argparse.Namespace) -> bool:
     # Only here: it imports everything that trades.
     from benchmarks import faults
 
-    return faults.show(console, count=options.count, seed=options.seed, speed=options.speed)
+    return faults.show(
+        console,
+        count=options.count,
+        seed=options.seed,
+        speed=options.speed,
+        keep=options.keep,
+    )
 
 
 def _measure(name: str, console: Console) -> list[dict[str, Any]]:

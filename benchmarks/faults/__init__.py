@@ -6,14 +6,20 @@ held against ours afterwards. The goal is zeros.
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.faults import audit, loop
+from benchmarks.faults import audit, loop, mishaps
 from benchmarks.faults.loop import Report
 
 
-def show(console: Console, *, count: int, seed: int, speed: float) -> bool:
-    """Run the loop and print what came of it; whether everything was as it should be."""
-    console.print(f"{count} mishaps of seed {seed}, the market {speed:g} times as fast")
-    report = loop.run(count, seed=seed, speed=speed, tell=console.print)
+def show(console: Console, *, count: int, seed: int, speed: float, keep: bool) -> bool:
+    """
+    Run the loop and print what came of it; whether everything was as it should be.
+
+    A count of 0 is the matrix: each place at which an order's way can break, once.
+    """
+    drawn = mishaps.draw(count, seed=seed) if count else mishaps.matrix()
+    name = str(seed) if count else "matrix"
+    console.print(f"{len(drawn)} mishaps ({name}), the market {speed:g} times as fast")
+    report = loop.run(drawn, name=name, speed=speed, tell=console.print, keep=keep)
     console.print(_findings(report))
     console.print(
         f"{report.count} executions, {report.trips} positions opened, {report.deaths} processes"

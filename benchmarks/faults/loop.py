@@ -20,7 +20,7 @@ from backend.executions.models import Execution, Status, Trigger
 from backend.strategies import service as strategies
 from backend.strategies.models import Strategy
 from benchmarks import stack
-from benchmarks.faults import audit, house, mishaps, story
+from benchmarks.faults import audit, house, story
 from benchmarks.faults.audit import Findings
 from benchmarks.faults.house import House
 from benchmarks.faults.mishaps import Mishap
@@ -30,14 +30,13 @@ START = datetime(2026, 11, 20, 14, 40, tzinfo=UTC)
 OPEN = timedelta(hours=5)
 """What of that day is for orders; then another house begins the same day."""
 AT_A_TIME = 8
-FINISH_SECONDS = 90.0
-SETTLE_SECONDS = 60.0
+FINISH_SECONDS = 180.0
+SETTLE_SECONDS = 120.0
 SESSION_DOWN_SECONDS = 1.5
 
 
 @dataclass
 class Report:
-    seed: int
     logs: Path
     """What the processes said; for whoever looks for the reason of a finding."""
     count: int = 0
@@ -57,27 +56,22 @@ class Report:
 
 
 def run(
-    count: int,
-    *,
-    seed: int,
-    speed: float = 30.0,
-    tell: Callable[[str], None] = lambda sentence: None,
+    left: list[Mishap], *, name: str, speed: float, tell: Callable[[str], None], keep: bool = False
 ) -> Report:
     """
-    Place `count` brackets, each with its own mishaps, a few at a time on one account.
+    Place a bracket for each mishap, a few at a time on one account.
 
     After each handful the faults end and everything gets a while to settle; what is wrong then is
     a finding, once. `speed` is how fast the market's time runs.
     """
-    logs = Path(mkdtemp(prefix=f"glassbox-faults-{seed}-", dir="/var/tmp"))
-    report, begun = Report(seed=seed, logs=logs), monotonic()
-    left = mishaps.draw(count, seed=seed)
+    logs = Path(mkdtemp(prefix=f"glassbox-faults-{name}-", dir="/var/tmp"))
+    report, begun = Report(logs=logs), monotonic()
     with stack.quiet_logs():
         while left:
             with house.running(START, speed, logs) as home:
                 left = _day(home, left, report, tell)
     report.seconds = monotonic() - begun
-    if report.is_clean:
+    if report.is_clean and not keep:
         shutil.rmtree(logs)
     return report
 

@@ -85,15 +85,15 @@ _OUTAGES = ("restart", "kill")
 class Mishap:
     number: int
     symbol: str
-    faults: tuple[Fault, ...]
+    faults: tuple[Fault, ...] = ()
     """Of the paper gateway."""
-    death: str | None
+    death: str | None = None
     """The point at which its worker is killed."""
-    tracker_death: str | None
-    outage: str | None
+    tracker_death: str | None = None
+    outage: str | None = None
     """The gateway restarts within itself, or its process is killed, `after` so many seconds."""
-    after: float
-    order: dict[str, Any] = field(default_factory=dict)
+    after: float = 1.0
+    order: dict[str, Any] = field(default_factory=lambda: {"order_type": "MKT"})
     """How the strategy's order differs from the usual."""
 
     @property
@@ -108,6 +108,34 @@ class Mishap:
 def death_key(name: object) -> str:
     """Where Redis keeps the point at which an execution's worker, or the `tracker`, is to die."""
     return f"bench:faults:death:{name}"
+
+
+LAST_REPLY = 4
+"""A market order with its bracket is asked about so often; then the order lives."""
+_LATE: Fault = {"kind": "delay_after", "seconds": 90}
+
+
+def matrix() -> list[Mishap]:
+    """One of each place at which an order's way can break, and nothing left to chance."""
+    last = {"path": REPLY, "method": "POST", "after": LAST_REPLY - 1, "times": 1}
+    breaks: list[dict[str, Any]] = [
+        {"death": "before place"},
+        {"death": "during place", "faults": ({**_LATE, "method": "POST", **_at(PLACING)},)},
+        {"death": "after place"},
+        {"death": "before reply 2"},
+        {"death": f"during reply {LAST_REPLY}", "faults": ({**_LATE, **last},)},
+        {"death": f"after reply {LAST_REPLY}"},
+        {"faults": ({"kind": "error_after", "status": 503, **last},)},
+        {"faults": ({"kind": "drop_after", **last},)},
+        {"outage": "restart"},
+        {"outage": "kill"},
+        {"tracker_death": "after fills"},
+        {"tracker_death": "before commit 2"},
+    ]
+    return [
+        Mishap(number=number, symbol=SYMBOLS[number % len(SYMBOLS)], **each)
+        for number, each in enumerate(breaks, 1)
+    ]
 
 
 def draw(count: int, *, seed: int) -> list[Mishap]:

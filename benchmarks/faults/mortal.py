@@ -31,6 +31,8 @@ __all__ = ["be_a_tracker", "be_a_worker"]
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STEPS = ("place_orders", "reconcile")
+DURING_SECONDS = 0.3
+"""How far a request has come when its worker dies."""
 _CALLS = ("preview", "place", "reply", "modify", "cancel", "orders", "fills")
 
 
@@ -71,18 +73,22 @@ class _Here(threading.local):
     is_watched: bool = False
     """Inside one of the steps that place orders; a tracker always is."""
     commits: int = 0
+    replies: int = 0
 
 
 _names, _here = _Names(), _Here()
 
 
-def _come_to(point: str) -> None:
+def _come_to(point: str, *, after: float = 0.0) -> None:
     name = _names.everywhere or (_here.execution if _here.is_watched else None)
     if name is None:
         return
     where = redis.client().get(death_key(name))
     if where == point and redis.client().delete(death_key(name)):
-        os.kill(os.getpid(), signal.SIGKILL)
+        death = threading.Timer(after, os.kill, (os.getpid(), signal.SIGKILL))
+        death.start()
+        if not after:
+            death.join()
 
 
 def _count_commit(when: str) -> None:
@@ -97,11 +103,16 @@ def _watch_calls() -> None:
 
 def _watched_call(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
     def watched(*arguments: Any, **named: Any) -> Any:
-        _come_to(f"before {name}")
+        _here.replies += name == "reply"
+        told = (name, f"{name} {_here.replies}") if name == "reply" else (name,)
+        for each in told:
+            _come_to(f"before {each}")
+            _come_to(f"during {each}", after=DURING_SECONDS)
         try:
             return call(*arguments, **named)
         finally:
-            _come_to(f"after {name}")
+            for each in told:
+                _come_to(f"after {each}")
 
     return watched
 
@@ -120,7 +131,7 @@ def _watch_steps() -> None:
 
 def _watched_step(step: Step) -> Step:
     def run(given: Any, tools: Tools) -> Any:
-        _here.is_watched, _here.commits = True, 0
+        _here.is_watched, _here.commits, _here.replies = True, 0, 0
         try:
             return step.run(given, tools)
         finally:
