@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend.core.database import SessionDep
 from backend.overview import going_live
-from backend.overview.going_live_pages import confirm
+from backend.overview.confirming import confirm
 from backend.portfolio import live_trading
 from backend.portfolio.models import LiveConfirmation
 from backend.web.security import Operator, Reader, Trader

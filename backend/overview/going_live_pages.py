@@ -6,13 +6,11 @@ from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from backend.brokers.base import Account, Broker, SessionStatus
-from backend.core.clock import Clock
 from backend.core.database import SessionDep, transaction
-from backend.core.errors import AppError, InvalidInput, SessionDown, did_you_mean
+from backend.core.errors import AppError, InvalidInput
 from backend.overview import going_live
+from backend.overview.confirming import confirm
 from backend.portfolio import live_trading
-from backend.portfolio.models import LiveConfirmation
 from backend.web.flash import Kind, flash
 from backend.web.rendering import templates
 from backend.web.state import ActorDep, ClockDep
@@ -57,37 +55,6 @@ def withdraw_live(
     """One click: to stop must be easier than to begin."""
     live_trading.withdraw(session, clock, account=account, actor=actor)
     return _back(f"No order goes to {account} any more. Orders at the broker stay as they are.")
-
-
-def confirm(
-    broker: Broker, clock: Clock, account_id: str, typed: str, actor: str
-) -> LiveConfirmation:
-    """The gateway is asked at this moment what kind of account it is."""
-    session_now = broker.session()
-    if session_now.status is not SessionStatus.READY:
-        raise SessionDown(session_now.detail, code=session_now.status.value)
-    account = _reported(broker.accounts(), account_id)
-    with transaction() as session:
-        return live_trading.confirm(
-            session,
-            clock,
-            account=account,
-            typed=typed,
-            missing=going_live.missing(session, account.id),
-            actor=actor,
-        )
-
-
-def _reported(accounts: tuple[Account, ...], account_id: str) -> Account:
-    for account in accounts:
-        if account.id == account_id:
-            return account
-    known = [account.id for account in accounts]
-    raise InvalidInput(
-        f"The gateway reports no account {account_id!r}; it has {', '.join(known) or 'none'}."
-        f"{did_you_mean(account_id, known)}",
-        field="account",
-    )
 
 
 def _page(
