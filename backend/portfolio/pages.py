@@ -29,6 +29,7 @@ from backend.web.flash import flash
 from backend.web.live import HubDep, follow_changes, stream
 from backend.web.rendering import templates
 from backend.web.state import ActorDep, ClockDep
+from backend.web.time_plot import NARROW
 
 router = APIRouter(include_in_schema=False)
 
@@ -181,6 +182,7 @@ def _of_account(session: Session, account: str, over: Range, clock: ClockDep) ->
         "worth": equity.newest(session, account),
         "curve": curve,
         "plots": plots.of(curve),
+        "narrow": plots.of(curve, NARROW),
         "strategies": breakdown.by_strategy(session, account, held),
         "symbols": breakdown.by_symbol(session, account, held),
         "beside": beside.read(session, account, held.snapshot if held else None),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from backend.portfolio.curves import Curve
-from backend.web.time_plot import TimePlot, time_plot
+from backend.web.time_plot import WIDTH, TimePlot, time_plot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,13 +12,16 @@ class Plots:
     drawdown: TimePlot | None
 
 
-def of(curve: Curve) -> Plots:
+def of(curve: Curve, width: float = WIDTH) -> Plots:
     return Plots(
-        equity=time_plot([(point.at, point.equity) for point in curve.points], words=_amount),
+        equity=time_plot(
+            [(point.at, point.equity) for point in curve.points], words=_amount, width=width
+        ),
         drawdown=time_plot(
             [(point.at, point.drawdown) for point in curve.points],
             words=lambda share: f"{share * 100:.4g} %",
             height=120.0,
+            width=width,
             base=0.0,
         ),
     )

@@ -12,7 +12,7 @@ def look(broker: Broker, account: str) -> None:
 
     Raises what the broker raises: `SessionDown` when nobody is logged in.
     """
-    standing = broker.session()
+    standing = broker.ensure_session()
     if standing.status is not SessionStatus.READY:
         raise SessionDown(standing.detail)
     snapshot = broker.account_snapshot(account)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 WIDTH = 760.0
+NARROW = 380.0
+"""For a phone, on which the letters of a wide drawing would be too small."""
 LEFT = 74.0
 RIGHT = 8.0
 TOP = 8.0
@@ -16,6 +18,7 @@ Moments = Sequence[tuple[datetime, float]]
 
 @dataclass(frozen=True, kw_only=True)
 class TimePlot:
+    width: float
     height: float
     line: str
     """The points of the line."""
@@ -33,6 +36,7 @@ def time_plot(
     *,
     words: Callable[[float], str],
     height: float = 190.0,
+    width: float = WIDTH,
     base: float | None = None,
 ) -> TimePlot | None:
     """
@@ -48,7 +52,7 @@ def time_plot(
 
     def x(moment: datetime) -> float:
         share = (moment - first) / span if span else 1.0
-        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + share * (width - LEFT - RIGHT), 1)
 
     def y(value: float) -> float:
         share = (high - value) / ((high - low) or 1)
@@ -58,11 +62,14 @@ def time_plot(
     line = " ".join(f"{across},{down}" for across, down in places)
     foot = y(base if base is not None else low)
     return TimePlot(
+        width=width,
         height=height,
         line=line,
         area=f"{places[0][0]},{foot} {line} {places[-1][0]},{foot}",
         y_labels=[(y(mark), words(mark)) for mark in marks],
-        x_labels=[(x(moment), said) for moment, said in _dates(first, span)],
+        x_labels=[
+            (x(moment), said) for moment, said in _dates(first, span, 5 if width > 500 else 3)
+        ],
         base=foot,
         last=places[-1],
     )
@@ -78,8 +85,8 @@ def round_marks(low: float, high: float, about: int = 4) -> list[float]:
     return [number * step for number in range(first, last + 1)]
 
 
-def _dates(first: datetime, span: timedelta) -> list[tuple[datetime, str]]:
-    """Five moments and their names, as fine as the whole needs."""
+def _dates(first: datetime, span: timedelta, count: int) -> list[tuple[datetime, str]]:
+    """Moments evenly apart and their names, as fine as the whole needs."""
     styles = ((2, "%H:%M"), (5, "%d %b %H:%M"), (300, "%d %b"))
     style = next((style for days, style in styles if span < timedelta(days=days)), "%b %Y")
     return [

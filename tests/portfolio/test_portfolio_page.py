@@ -167,7 +167,8 @@ def test_equity_and_drawdown_are_drawn_over_a_range(http: TestClient, engine: En
     assert day.deepest.drawdown == pytest.approx(-0.25)
     assert everything.change == pytest.approx(-0.2)
     html = page(http, "/portfolio?over=all")
-    assert html.count("<polyline") == 2
+    # Each for a wide window and for a phone.
+    assert html.count("<polyline") == 4
     assert "over=week#curve" in html
 
 
