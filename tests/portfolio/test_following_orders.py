@@ -1,6 +1,7 @@
 """What a broker tells changes our orders and round trips, in one place and in any order."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 
@@ -190,3 +191,21 @@ def test_a_report_without_its_fills_counts_until_they_come() -> None:
     assert [trip().entered, trip().entry_price] == [60, 199]
     apply(fill(entry, "1", "a", 60, "199.5"))
     assert [trip().entered, trip().entry_price] == [60, Decimal("199.5")]
+
+
+def test_many_who_follow_the_same_news_at_once_wait_for_each_other() -> None:
+    entry, stop, target = planned()
+    news: list[News] = [
+        *(fill(entry, "1", f"in{n}", 25, "200", commission=Decimal(1)) for n in range(4)),
+        *(fill(target, "3", f"out{n}", 50, "210", at=at(5)) for n in range(2)),
+        listed(entry, "1", S.FILLED),
+        listed(target, "3", S.FILLED),
+        listed(stop, "2", S.CANCELLED),
+    ]
+    orders = [news[turn:] + news[:turn] for turn in range(len(news))]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda each: [apply(*each[:5]), apply(*each[5:])], orders))
+    end = trip()
+    assert [end.entered, end.left, end.gross_pnl, end.commission] == [100, 100, 1000, 4]
+    assert end.exit_reason == "target"
+    assert [state_of(each) for each in (entry, stop, target)] == ["filled", "cancelled", "filled"]
