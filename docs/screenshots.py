@@ -3,7 +3,7 @@ Takes the pictures of README.md from a running stack: `.venv/bin/python docs/scr
 
 Runs the first strategy, replays that execution with one word of a prompt changed, and photographs
 terminal and pages with the Chromium that also draws the charts. Let a strategy trade before, so
-that journal and portfolio have something to show. Needs the development packages, which
+that the journal has something to show. Needs the development packages, which
 `./glassbox test` installs.
 """
 
@@ -52,8 +52,7 @@ def main() -> None:
         _photograph(page, "editor", "/strategies/new?template=trend#charts", act=_preview)
         _photograph(page, "compare", f"/executions/{execution_id}/replay", act=_replay)
         _photograph(page, "decisions", "/decisions", height=1180)
-        _photograph(page, "journal", "/journal", height=1180)
-        _photograph(page, "portfolio", "/portfolio", height=1180)
+        _photograph(page, "journal", "/journal?state=closed", height=1180, act=_newest_trip)
         browser.close()
 
 
@@ -115,6 +114,11 @@ def _preview(page: Page) -> None:
     picture = page.get_by_role("img", name=re.compile("as the model will see it")).first
     picture.wait_for(timeout=PATIENCE)
     picture.evaluate(INTO_VIEW)
+
+
+def _newest_trip(page: Page) -> None:
+    page.get_by_role("table").last.get_by_role("link").first.click()
+    page.wait_for_url(re.compile(r"/journal/\d+$"))
 
 
 def _replay(page: Page) -> None:

@@ -122,5 +122,5 @@ def _state(net: Decimal) -> str:
     return "good" if net > 0 else "bad" if net < 0 else "idle"
 
 
-ACROSS = [(at / 4, f"{at / 4 * MOST_R / 2:g} R against") for at in range(5)]
+ACROSS = [(at / 4, f"{at / 4 * MOST_R / 2:g} R") for at in range(5)]
 UPWARDS = [(at / 4, f"{at / 4 * MOST_R:g} R") for at in range(5)]

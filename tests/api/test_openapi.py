@@ -53,7 +53,7 @@ def schema(app: FastAPI, server: str) -> "schemathesis.schemas.BaseSchema":
     return schemathesis.openapi.from_dict(app.openapi())
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_no_request_that_the_description_can_think_of_crashes_the_server(
     schema: "schemathesis.schemas.BaseSchema", server: str
 ) -> None:

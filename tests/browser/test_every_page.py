@@ -4,8 +4,10 @@ from collections.abc import Iterable
 
 from playwright.sync_api import Page
 
+from backend.core.database import transaction
 from tests.support.accessible import fits, serious
 from tests.support.live_engine import definition, example
+from tests.support.past_trips import closed_trip
 from tests.support.site import Site
 
 EMPTY = (
@@ -20,6 +22,7 @@ LIVED_IN = (
     *("/executions", "/executions/1", "/executions/1/replay", "/executions/compare?a=1&b=2"),
     *("/executions/3", "/decisions", "/market", "/market/AAPL", "/prompts", "/prompts/chart"),
     *("/system", "/system/audit", "/risk"),
+    *("/journal", "/journal/1", "/journal?by=month"),
 )
 
 
@@ -31,6 +34,8 @@ def live_in(site: Site) -> None:
         site.engine.advance(minutes=1)
     site.run()
     site.run(definition(name="Misspelt", symbols=["APPL"]))
+    with transaction() as session:
+        closed_trip(session, 1, "200", "220", closed_at=site.engine.clock.now())
 
 
 def faults(page: Page, paths: Iterable[str]) -> dict[str, list[str]]:
