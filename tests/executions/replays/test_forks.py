@@ -19,7 +19,7 @@ from backend.workflow.outcome import Outcome
 from backend.workflow.plan import STEP_NAMES, Plan, live_plan
 from backend.workflow.steps.base import Step, StepData, Tools, Touches
 from tests.executions.conftest import Watched, WorkerKilled, kill, let_lease_run_out
-from tests.executions.replays.test_replay_facts import facts, run, start, watching
+from tests.executions.replays.test_replay_facts import STEPS, facts, run, start, watching
 from tests.support.live_engine import FRIDAY, Engine, definition, read
 from tests.support.model_engine import fitting_opinion
 from tests.support.openai_server import OpenAIServer, opinion, says
@@ -342,15 +342,16 @@ def test_neither_broker_nor_market_is_asked_by_any_replay(engine: Engine) -> Non
     source, before = engine.run(watching())
     counting = Unreachable()
     cut_off = engine.with_tools(broker=counting, market=counting)
-    for first in (step.name for step in live_plan().steps):
+    for first in STEPS:
         assert facts(run(cut_off, source.id, first)[1]) == facts(before)
     assert counting.asked == []
 
 
 def with_step(name: str, do: Any, touches: Touches) -> Plan:
-    """The live plan with one more step in place of a name that has none yet."""
+    """The live plan up to the signal, and one other step behind it."""
     step = Step(name=name, input=StepData, output=StepData, touches=touches, run=do)
-    goes_on = [each for each in live_plan().steps if each.name != "size_and_check_risk"]
+    behind = live_plan().after("generate_signal")
+    goes_on = [each for each in live_plan().steps if each.name not in behind]
     return Plan(names=STEP_NAMES, steps=(*goes_on, step))
 
 
