@@ -146,6 +146,8 @@ def _start(home: House, mishap: Mishap) -> int:
 def _break_down(home: House, mishap: Mishap, report: Report) -> None:
     report.outages += 1
     if mishap.outage == "kill":
+        # What was set to go wrong goes with the process.
+        report.faults += _struck(home)
         home.kill_gateway()
     else:
         home.control.restart()
