@@ -125,6 +125,7 @@ class Guard:
             self._bury(entry_id)
             self._note_broken(f"Of the bracket of {name} {wrong}. It was cancelled unfilled.")
             return
+        self._lose_doubtful(entry_id)
         if _covered(bracket.stops) >= bracket.shares:
             self._note(f"Of the bracket of {name} {wrong}. The rest of its entry was cancelled.")
             return
@@ -220,6 +221,15 @@ class Guard:
             told = "Its entry is over without a fill."
             clock, by = self.line.clock, self.line.by
             keeping.move(session, clock, doubtful, S.CANCELLED, sentence=told, by=by)
+
+    def _lose_doubtful(self, entry_id: int) -> None:
+        """Children that were not found get no more looks, but are watched: others replace them."""
+        with transaction() as session:
+            bracket = keeping.bracket(session, entry_id, is_held=True)
+            doubtful = [each for each in bracket.children if each.state is S.UNKNOWN]
+            told = "The broker does not list it beside its entry."
+            clock, by = self.line.clock, self.line.by
+            keeping.move(session, clock, doubtful, S.LOST, sentence=told, by=by)
 
     def _plan(self) -> OrderPlan:
         with transaction() as session:

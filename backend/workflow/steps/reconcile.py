@@ -2,7 +2,7 @@ from decimal import Decimal
 
 from backend.brokers.base import AccountSnapshot, Contract
 from backend.trading.numbers import plain
-from backend.trading.order_state import FINAL, OrderState
+from backend.trading.order_state import FINAL, LIVE, OrderState
 from backend.trading.plan import OrderPlan
 from backend.trading.signal import Action
 from backend.workflow.outcome import Ends, Outcome
@@ -92,10 +92,10 @@ def _sentence(input: Input, found: Output) -> str:
 
 
 def _protection(placement: Placement) -> str:
-    stops = [each for each in placement.orders if each.role == "stop" and each.state not in FINAL]
-    targets = [
-        each for each in placement.orders if each.role == "target" and each.state not in FINAL
-    ]
+    # Only what the broker was seen to have: an order that is in doubt protects nothing.
+    live = [each for each in placement.orders if each.state in LIVE]
+    stops = [each for each in live if each.role == "stop"]
+    targets = [each for each in live if each.role == "target"]
     if not stops:
         return "no stop is at work"
     covered = plain(sum((each.quantity for each in stops), Decimal(0)))

@@ -251,6 +251,19 @@ def test_an_entry_that_filled_without_its_stop_gets_a_new_one(
     assert "took its place" in trip.document["troubles"][0]
 
 
+def test_children_that_nobody_was_told_of_do_not_stay_in_doubt(engine: Engine) -> None:
+    fault(engine, FaultKind.STALE_REPLY_LIVE, REPLY)
+    fault(engine, FaultKind.CHILD_REFUSED, text="Stop orders are not allowed here.")
+    execution = run(engine)
+    assert execution.outcome is Outcome.ORDERED, execution.reason
+    assert [stop["orderType"] for stop in working(engine)] == ["Stop"]
+    entry, stop, target, new_stop = orders()
+    assert (entry.state, new_stop.state) == (OrderState.FILLED, OrderState.HELD)
+    # Not found beside their entry: looked for no more, and watched for.
+    assert {stop.state, target.state} == {OrderState.LOST}
+    assert "stops over 100 shares" in (execution.reason or "")
+
+
 def test_shares_that_nobody_protects_are_given_up_at_the_market(engine: Engine) -> None:
     fault(engine, FaultKind.CHILD_REFUSED, text="Stop orders are not allowed here.")
     fault(engine, FaultKind.ORDER_REFUSED, after=1, text="Stop orders are not allowed here.")
