@@ -29,7 +29,7 @@ class OrderMetrics(Collector):
         )
         with transaction() as session:
             query = select(Order.state, func.count()).where(Order.done_at.is_(None))
-            found = dict(session.execute(query.group_by(Order.state)).tuples().all())
+            found = dict(session.execute(query.group_by(Order.state)).all())
         for state in sorted(OPEN | {OrderState.LOST}):
             told.add_metric([state], found.get(state, 0))
         return told

@@ -12,7 +12,7 @@ from backend.strategies.models import Strategy
 
 def tell() -> Iterator[str]:
     with transaction() as session:
-        names = dict(session.execute(select(Strategy.id, Strategy.name)).tuples().all())
+        names = dict(session.execute(select(Strategy.id, Strategy.name)).all())
         for execution in session.scalars(select(Execution).order_by(Execution.id)).all():
             name = names.get(execution.strategy_id)
             yield f"{name}, execution {execution.id} {execution.symbol}: {execution.reason}"

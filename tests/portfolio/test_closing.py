@@ -141,7 +141,7 @@ CRASHES = [
     (closing, "_quantity"),
     (exit_orders, "keep"),
     (sending, "_begin"),
-    (sending, "_keep_answer"),
+    (sending, "_keep_question"),
     (sending, "_take"),
 ]
 

@@ -177,7 +177,7 @@ def test_all_problems_are_told_at_once_each_at_its_field() -> None:
     document = example() | {
         "name": "",
         "symbols": ["AAPL", "aapl"],
-        "mode": "trade",
+        "mode": "trad",
         "schedule": {"when": "61 * * * *"},
         "risk": {"risk_per_trade": 2, "lott": 3},
     }
