@@ -41,6 +41,8 @@ def be_a_worker(arguments: list[str], environment: dict[str, str], log: Path) ->
     _settle_in(environment, log)
     _watch_steps()
     importlib.import_module("backend.worker")
+    # It was imported in the first house, and a second one has another queue.
+    backend.worker.app.conf.broker_url = environment["REDIS_URL"]
     backend.worker.app.worker_main(arguments)
 
 
