@@ -8,12 +8,14 @@ from backend.executions import reaper
 from backend.executions.models import LineageRecord, RecordStatus, Status
 from backend.workflow.outcome import Outcome
 from backend.workflow.plan import STEP_NAMES, live_plan
+from backend.workflow.steps.base import Touches
 from tests.chaos import proof
 from tests.chaos.stage import Stage
 
 pytestmark = pytest.mark.timeout(400)
 
-LIVE_STEPS = [step.name for step in live_plan().steps]
+LIVE_STEPS = [step.name for step in live_plan().steps if step.touches is not Touches.ORDERS]
+"""Those of mode observe; what places orders is broken elsewhere, at each of its own places."""
 POINTS = ("begun", "returned", "kept")
 LAST = LIVE_STEPS[-1]
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from backend.cli import app
 from backend.core.database import transaction
 from backend.core.errors import AppError
+from backend.core.settings import Settings
 from backend.executions.models import Execution, Status
 from tests.executions.replays.test_replay_facts import watching
 from tests.support.live_engine import Engine, read
@@ -22,7 +23,7 @@ def source(engine: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> I
     """An execution, and a worker that runs whatever waits."""
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setattr("backend.storage.from_settings", lambda: engine.tools.storage)
-    monkeypatch.setattr("backend.cli.replay.SystemClock", lambda: engine.clock)
+    monkeypatch.setattr(Settings, "clock", property(lambda _: engine.clock))
     stop = threading.Event()
 
     def work() -> None:
