@@ -43,11 +43,7 @@ def gateway(
             f" Stop it, or give --port another one, such as {child.free_port()}.",
             field="port",
         )
-    told = settings().simulated_time
-    begun_at = None
-    start = moment(now, option="--now") if now else None
-    if told is not None and start is None:
-        start, speed, begun_at = told.start, told.speed, told.begun_at
+    start, speed, begun_at = _time(now, speed)
     home = home_folder.ready(settings().home)
     logging.configure("gateway")
     from backend.papergateway.server import serve
@@ -64,6 +60,14 @@ def gateway(
         state_dir=home / "gateway",
         new_account=new_account,
     )
+
+
+def _time(now: str, speed: float) -> tuple[datetime | None, float, datetime | None]:
+    """Start, speed and the machine's moment of the start; as the stack lives, unless told here."""
+    if now:
+        return moment(now, option="--now"), speed, None
+    told = settings().simulated_time
+    return (None, speed, None) if told is None else (told.start, told.speed, told.begun_at)
 
 
 def moment(text: str, *, option: str) -> datetime:

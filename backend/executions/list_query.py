@@ -1,24 +1,23 @@
 """The filters of the executions list as they stand in its address."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, ValidationError
 
 from backend.core.errors import InvalidInput
 from backend.executions.models import Status, Trigger
 from backend.executions.service import Filters
+from backend.web.filters import FormQuery, start_of
 from backend.workflow.outcome import Outcome
 
 PATH = "/executions"
 Id = Annotated[int | None, Field(ge=1, le=2**63 - 1)]
 
 
-class ListQuery(BaseModel):
-    """A form sends what was left empty too; empty is "any"."""
-
-    model_config = ConfigDict(extra="ignore")
+class ListQuery(FormQuery):
+    """The executions list as its address asks for it."""
 
     q: str | None = Field(None, max_length=200)
     strategy_id: int | None = Field(None, ge=1, le=2**31 - 1)
@@ -36,17 +35,6 @@ class ListQuery(BaseModel):
     before: Id = None
     after: Id = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        stripped = {
-            name: value.strip() if isinstance(value, str) else value
-            for name, value in given.items()
-        }
-        return {name: value for name, value in stripped.items() if value != ""}
-
     @property
     def filters(self) -> Filters:
         return Filters(
@@ -56,8 +44,8 @@ class ListQuery(BaseModel):
             outcome=self.outcome,
             trigger=self.trigger,
             reason_code=self.reason_code,
-            since=_start_of(self.since),
-            until=_start_of(self.until, days_later=1),
+            since=start_of(self.since),
+            until=start_of(self.until, days_later=1),
             words=self.q,
             with_replays=self.replays is not None,
             before=self.before,
@@ -103,12 +91,3 @@ def read(query: str) -> ListQuery:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         raise InvalidInput(f"{name}: {first['msg']}.", field=name) from None
-
-
-def _start_of(day: date | datetime | None, *, days_later: int = 0) -> datetime | None:
-    """A moment is taken as it is; a day begins in UTC."""
-    if isinstance(day, datetime) or day is None:
-        return day
-    if day.year >= 9999:
-        return None
-    return datetime.combine(day + timedelta(days=days_later), time.min, UTC)

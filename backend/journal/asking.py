@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, ValidationError
 
 from backend.trading.round_trip import Side
+from backend.web.filters import FormQuery, start_of
 
 Id = Annotated[int | None, Field(ge=1, le=2**63 - 1)]
 Word = Annotated[str | None, Field(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
@@ -66,10 +67,8 @@ def exit_words(reason: str | None) -> str:
 Grouping = Literal["strategy", "symbol", "side", "exit_reason", "month"]
 
 
-class Asked(BaseModel):
-    """A form sends what was left empty too; empty is "any"."""
-
-    model_config = ConfigDict(extra="ignore")
+class Asked(FormQuery):
+    """Which round trips are asked for."""
 
     kind: Kind | None = None
     state: State | None = None
@@ -89,25 +88,14 @@ class Asked(BaseModel):
         None, description="The whole day, or up to a moment."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        stripped = {
-            name: value.strip() if isinstance(value, str) else value
-            for name, value in given.items()
-        }
-        return {name: value for name, value in stripped.items() if value != ""}
-
     @property
     def starts(self) -> datetime | None:
-        return _start_of(self.since)
+        return start_of(self.since)
 
     @property
     def ends(self) -> datetime | None:
         """No longer in."""
-        return _start_of(self.until, days_later=1)
+        return start_of(self.until, days_later=1)
 
     @property
     def given(self) -> dict[str, Any]:
@@ -157,12 +145,3 @@ def _sentence(error: Any) -> str:
     if choices:
         return f"{given!r} is none of {choices}."
     return f"{given!r} does not fit: {error['msg'][0].lower()}{error['msg'][1:]}."
-
-
-def _start_of(day: date | datetime | None, *, days_later: int = 0) -> datetime | None:
-    """A moment is taken as it is; a day begins in UTC."""
-    if isinstance(day, datetime) or day is None:
-        return day
-    if day.year >= 9999:
-        return None
-    return datetime.combine(day + timedelta(days=days_later), time.min, UTC)

@@ -1,18 +1,19 @@
 """Who changed what, with what it was before and is after."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from backend.core.database import SessionDep
 from backend.web import audit
 from backend.web.audit import AuditRow
+from backend.web.filters import FormQuery, start_of
 from backend.web.rendering import templates
 
 router = APIRouter(include_in_schema=False)
@@ -21,10 +22,8 @@ _LATELY = 2_000
 """Rows among which actors and actions are looked for, to choose from."""
 
 
-class AuditQuery(BaseModel):
-    """A form sends what was left empty too; empty is "any"."""
-
-    model_config = ConfigDict(extra="ignore")
+class AuditQuery(FormQuery):
+    """The audit log as its address asks for it."""
 
     actor: str | None = Field(None, max_length=200)
     action: str | None = Field(None, max_length=100)
@@ -33,19 +32,14 @@ class AuditQuery(BaseModel):
     until: date | None = None
     before: int | None = Field(None, ge=1, le=2**63 - 1)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, given: Any) -> Any:
-        return {name: value for name, value in dict(given).items() if value != ""}
-
     @property
     def filters(self) -> audit.Filters:
         return audit.Filters(
             actor=self.actor,
             action=self.action,
             subject=self.subject,
-            since=_start_of(self.since),
-            until=_start_of(self.until, days_later=1),
+            since=start_of(self.since),
+            until=start_of(self.until, days_later=1),
             before=self.before,
         )
 
@@ -104,9 +98,3 @@ def _known(session: Session) -> dict[str, list[str]]:
         "actors": sorted({actor for actor, _ in rows}),
         "actions": sorted({action for _, action in rows}),
     }
-
-
-def _start_of(day: date | None, *, days_later: int = 0) -> datetime | None:
-    if day is None or day.year >= 9999:
-        return None
-    return datetime.combine(day + timedelta(days=days_later), time.min, UTC)

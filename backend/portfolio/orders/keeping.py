@@ -131,18 +131,20 @@ def add(
     )
     session.add(order)
     session.flush()
-    session.add(
-        OrderTransition(
-            order_id=order.id,
-            at=now,
-            before=None,
-            after=OrderState.PLANNED,
-            by=by,
-            sentence="Its place within the limits is reserved, and nothing has gone out.",
-            details={},
-        )
-    )
+    session.add(_first_step(order))
     return order
+
+
+def _first_step(order: Order) -> OrderTransition:
+    return OrderTransition(
+        order_id=order.id,
+        at=order.created_at,
+        before=None,
+        after=order.state,
+        by=order.created_by,
+        sentence="Its place within the limits is reserved, and nothing has gone out.",
+        details={},
+    )
 
 
 # --- reading -------------------------------------------------------------------------------------

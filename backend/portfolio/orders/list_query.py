@@ -4,9 +4,10 @@ from enum import StrEnum
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
 from backend.trading.order_state import FINAL, OrderState
+from backend.web.filters import FormQuery
 
 PATH = "/orders"
 Id = Annotated[int | None, Field(ge=1, le=2**63 - 1)]
@@ -33,10 +34,8 @@ NAMES = {
 }
 
 
-class OrdersQuery(BaseModel):
-    """A form sends what was left empty too; empty is "any"."""
-
-    model_config = ConfigDict(extra="ignore")
+class OrdersQuery(FormQuery):
+    """The list of orders as its address asks for it."""
 
     tab: Tab = Tab.WORKING
     account: str | None = Field(None, max_length=32)
@@ -46,17 +45,6 @@ class OrdersQuery(BaseModel):
     execution: Id = None
     before: Id = None
     after: Id = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        stripped = {
-            name: value.strip() if isinstance(value, str) else value
-            for name, value in given.items()
-        }
-        return {name: value for name, value in stripped.items() if value != ""}
 
     @property
     def narrows(self) -> bool:

@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -186,12 +187,11 @@ class Follower:
         """Waits a moment for the first one, and takes what has come with it."""
         rest = max(0.0, self._due_at - self._monotonic())
         heard: list[OrderNews] = []
-        try:
+        # An empty queue is no error: nothing more has come for now.
+        with suppress(queue.Empty):
             heard.append(self._heard.get(timeout=min(rest, 0.5)))
             while len(heard) < MOST_AT_ONCE:
                 heard.append(self._heard.get_nowait())
-        except queue.Empty:
-            pass
         return [each for each in heard if isinstance(each, OrderDelta | BrokerFill)]
 
     def _note(self) -> None:
